@@ -1,0 +1,287 @@
+//! Parameters together with the optimiser that moves them.
+
+use dfdx::nn::tensor_collection::*;
+use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::parameters::check_finite;
+use super::schedule::Schedule;
+use crate::error::{check_positive, Error, Result};
+use crate::ops::{AdamUpdate, Constants, Engine, Moments, Real};
+use crate::tensor::{Points, Scalar, Taped};
+
+/// Adam (arXiv:1412.6980) and AdamW (arXiv:1711.05101), in the conventions of PyTorch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AdamConfig {
+    /// Learning rate, positive.
+    pub rate: f64,
+    /// Decays of the two moments, in [0, 1).
+    pub betas: (f64, f64),
+    /// Added to the root of the second moment, positive.
+    pub epsilon: f64,
+    /// Weight decay.
+    pub decay: Decay,
+    /// Gradient clipping.
+    pub clip: Clip,
+    /// Factor on the rate over time.
+    pub schedule: Schedule,
+}
+
+/// Weight decay λ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Decay {
+    /// λ = 0.
+    #[default]
+    None,
+    /// λθ is added to the gradient: Adam with an L2 penalty.
+    Coupled(f64),
+    /// −rate·λθ is added to the step: AdamW.
+    Decoupled(f64),
+}
+
+/// Gradient clipping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Clip {
+    /// The gradient as it is.
+    #[default]
+    None,
+    /// The gradient of all parameters together is scaled to at most this Euclidean norm.
+    Norm(f64),
+}
+
+impl Default for AdamConfig {
+    /// Rate 1e-3, betas (0.9, 0.999), ε = 1e-8, no decay, no clipping, constant.
+    fn default() -> Self {
+        Self {
+            rate: 1e-3,
+            betas: (0.9, 0.999),
+            epsilon: 1e-8,
+            decay: Decay::None,
+            clip: Clip::None,
+            schedule: Schedule::Constant,
+        }
+    }
+}
+
+impl AdamConfig {
+    /// The defaults with another rate.
+    pub fn with_rate(rate: f64) -> Self {
+        Self { rate, ..Self::default() }
+    }
+
+    fn check(&self) -> Result<()> {
+        check_positive("rate", self.rate)?;
+        check_positive("epsilon", self.epsilon)?;
+        for beta in [self.betas.0, self.betas.1] {
+            if !(0.0..1.0).contains(&beta) {
+                return Err(Error::config("betas", beta, "must be in [0, 1)"));
+            }
+        }
+        match self.decay {
+            Decay::Coupled(l) | Decay::Decoupled(l) if !(l >= 0.0 && l.is_finite()) => {
+                return Err(Error::config("decay", l, "must be finite and not negative"));
+            }
+            _ => {}
+        }
+        if let Clip::Norm(c) = self.clip {
+            check_positive("clip", c)?;
+        }
+        self.schedule.check()
+    }
+}
+
+/// Parameters `P` with Adam: the only mutable thing in an estimator.
+///
+/// A clone is independent of the original (its parameters are copied when either moves).
+#[derive(Clone, Debug)]
+pub struct Learner<P, E = f32> {
+    params: P,
+    adam: AdamConfig,
+    updates: u64,
+    moments: Vec<Moments<E>>,
+}
+
+/// What an update can tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Descent {
+    /// The loss before the update.
+    pub loss: f64,
+    /// Euclidean norm of its gradient, before clipping.
+    pub gradient_norm: f64,
+}
+
+impl<P, E: Real> Learner<P, E> {
+    /// Parameters with fresh moments.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] if a field of `adam` is out of range, [`Error::NonFinite`] if a
+    /// parameter is NaN or infinite.
+    pub fn new<D: Device<E>>(params: P, adam: AdamConfig) -> Result<Self>
+    where
+        P: TensorCollection<E, D>,
+    {
+        adam.check()?;
+        check_finite(&params)?;
+        Ok(Self { params, adam, updates: 0, moments: Vec::new() })
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &P {
+        &self.params
+    }
+
+    /// Updates made so far.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// The optimiser's configuration.
+    pub fn adam(&self) -> &AdamConfig {
+        &self.adam
+    }
+
+    /// The moments, in the order of the trainable parameters; empty before the first update.
+    pub fn moments(&self) -> &[Moments<E>] {
+        &self.moments
+    }
+
+    /// Restores what [`updates`](Self::updates) and [`moments`](Self::moments) gave; `params` are
+    /// replaced through [`params_mut`](Self::params_mut).
+    pub(crate) fn restore(&mut self, updates: u64, moments: Vec<Moments<E>>) {
+        (self.updates, self.moments) = (updates, moments);
+    }
+
+    /// The parameters, to project or replace them.
+    pub fn params_mut(&mut self) -> &mut P {
+        &mut self.params
+    }
+
+    /// The module at data `x`, recorded for a gradient in its parameters; `x` is constant.
+    pub fn traced<const N: usize, D: Engine<E>, Y>(&self, x: &Points<N, E, D>) -> Y
+    where
+        P: TensorCollection<E, D> + Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
+    {
+        let x = x.clone();
+        Constants::default()
+            .tensor(&x)
+            .scope(|| self.params.forward(x.traced(self.params.alloc_grads())))
+    }
+
+    /// The module at `y`, recorded for a gradient in `y`; the parameters are constant.
+    pub fn frozen<const N: usize, D: Engine<E>, Y>(&self, y: Points<N, E, D, Taped<E, D>>) -> Y
+    where
+        P: TensorCollection<E, D> + Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
+    {
+        Constants::default().parameters(&self.params).scope(|| self.params.forward(y))
+    }
+
+    /// One update down the gradient of `loss`, which must come from [`traced`](Self::traced).
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the loss or its gradient is; then nothing was changed.
+    pub fn descend<D: Engine<E>>(&mut self, loss: Scalar<E, D, Taped<E, D>>) -> Result<Descent>
+    where
+        P: TensorCollection<E, D>,
+    {
+        let value = loss.as_vec()[0].double();
+        finite("loss", value)?;
+        let mut gradients = loss.backward();
+        let mut norm = Norm { gradients: &mut gradients, sum: 0.0 };
+        walk(P::iter_tensors(&mut RecursiveWalker { m: &self.params, f: &mut norm }));
+        let gradient_norm = norm.sum.sqrt();
+        finite("gradient norm", gradient_norm)?;
+
+        let scale = match self.adam.clip {
+            Clip::None => 1.0,
+            // PyTorch's guard against a zero norm.
+            Clip::Norm(largest) => (largest / (gradient_norm + 1e-6)).min(1.0),
+        };
+        let (coupled_decay, decoupled_decay) = match self.adam.decay {
+            Decay::None => (0.0, 0.0),
+            Decay::Coupled(l) => (l, 0.0),
+            Decay::Decoupled(l) => (0.0, l),
+        };
+        let update = AdamUpdate {
+            rate: self.adam.rate * self.adam.schedule.factor(self.updates),
+            beta1: self.adam.betas.0,
+            beta2: self.adam.betas.1,
+            epsilon: self.adam.epsilon,
+            count: self.updates + 1,
+            coupled_decay,
+            decoupled_decay,
+            scale,
+        };
+        let moments = &mut self.moments;
+        let mut step = Step { gradients: &mut gradients, moments, index: 0, update };
+        walk(P::iter_tensors(&mut RecursiveWalker { m: &mut self.params, f: &mut step }));
+        self.updates += 1;
+        Ok(Descent { loss: value, gradient_norm })
+    }
+}
+
+fn finite(what: &str, value: f64) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::NonFinite {
+        what: what.into(),
+        value,
+        step: None,
+        remedy: "lower the learning rate, clip the gradient, or look for outliers in the batch",
+    })
+}
+
+fn walk<M, X: std::fmt::Debug>(walked: std::result::Result<Option<M>, X>) {
+    walked.expect("memory for the parameters");
+}
+
+struct Norm<'a, E: Real, D: Engine<E>> {
+    gradients: &'a mut Gradients<E, D>,
+    sum: f64,
+}
+
+impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Norm<'_, E, D> {
+    type Viewer = ViewTensorRef;
+    type Err = <D as HasErr>::Err;
+    type E2 = E;
+    type D2 = D;
+    fn visit<S: Shape>(
+        &mut self,
+        options: TensorOptions<S, E, D>,
+        t: &Tensor<S, E, D>,
+    ) -> std::result::Result<Option<Tensor<S, E, D>>, Self::Err> {
+        if options.do_gradient_update {
+            self.sum += D::square_norm(t, self.gradients);
+        }
+        Ok(None)
+    }
+}
+
+struct Step<'a, E: Real, D: Engine<E>> {
+    gradients: &'a mut Gradients<E, D>,
+    moments: &'a mut Vec<Moments<E>>,
+    index: usize,
+    update: AdamUpdate,
+}
+
+impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Step<'_, E, D> {
+    type Viewer = ViewTensorMut;
+    type Err = <D as HasErr>::Err;
+    type E2 = E;
+    type D2 = D;
+    fn visit<S: Shape>(
+        &mut self,
+        options: TensorOptions<S, E, D>,
+        t: &mut Tensor<S, E, D>,
+    ) -> std::result::Result<Option<Tensor<S, E, D>>, Self::Err> {
+        if options.do_gradient_update {
+            if self.moments.len() == self.index {
+                self.moments.push(Moments::default());
+            }
+            D::adam(t, self.gradients, &mut self.moments[self.index], &self.update);
+            self.index += 1;
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,28 @@
+//! What is learned: potentials, maps, their networks, and the learner that moves them.
+//!
+//! A potential is any `dfdx` module `[n, N] -> [n, 1]` ([`Potential`]), a map any module
+//! `[n, N] -> [n, N]` ([`TransportMap`]). The networks here are those modules with an operation of
+//! their own; modules of `dfdx` and of users fit as well.
+//!
+//! | network | type | as |
+//! |---|---|---|
+//! | perceptron | [`Mlp<I, H, K, O, A>`](Mlp) | potential (`O = 1`), map (`O = I`) |
+//! | residual perceptron | [`ResidualMlp<I, H, K, O, A>`](ResidualMlp) | the same |
+//! | input-convex network | [`DenseIcnn<N, H, K, L, A>`](DenseIcnn) | potential with [`InputGradient`] |
+//! | x + M(x) | [`Displacement<M>`](Displacement) | map |
+//! | ∇f | [`GradientMap<F>`](GradientMap) | map |
+
+mod icnn;
+mod learner;
+mod mlp;
+mod module;
+mod parameters;
+mod potential;
+mod schedule;
+
+pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
+pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
+pub use mlp::{Mlp, ResidualMlp};
+pub use parameters::{arrays, build, replace, NamedArray};
+pub use potential::{Displacement, GradientMap, InputGradient, Potential, TransportMap};
+pub use schedule::Schedule;

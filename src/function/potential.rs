@@ -1,0 +1,97 @@
+//! What is learned, as bounds: potentials, maps, and gradients of potentials.
+
+use dfdx::prelude::*;
+
+use crate::ops::{Engine, Real};
+use crate::tensor::{Points, Taped};
+
+/// A potential f: any module `[n, N] -> [n, 1]`, on plain and on taped points.
+pub trait Potential<const N: usize, E: Real = f32, D: Engine<E> = Cpu>:
+    TensorCollection<E, D>
+    + Module<Points<N, E, D>, Output = Points<1, E, D>>
+    + Module<Points<N, E, D, Taped<E, D>>, Output = Points<1, E, D, Taped<E, D>>>
+{
+}
+impl<const N: usize, E: Real, D: Engine<E>, F> Potential<N, E, D> for F where
+    F: TensorCollection<E, D>
+        + Module<Points<N, E, D>, Output = Points<1, E, D>>
+        + Module<Points<N, E, D, Taped<E, D>>, Output = Points<1, E, D, Taped<E, D>>>
+{
+}
+
+/// A transport map T: any module `[n, N] -> [n, N]`, on plain and on taped points, whose image of a
+/// point does not depend on the other points.
+pub trait TransportMap<const N: usize, E: Real = f32, D: Engine<E> = Cpu>:
+    TensorCollection<E, D>
+    + Module<Points<N, E, D>, Output = Points<N, E, D>>
+    + Module<Points<N, E, D, Taped<E, D>>, Output = Points<N, E, D, Taped<E, D>>>
+{
+}
+impl<const N: usize, E: Real, D: Engine<E>, F> TransportMap<N, E, D> for F where
+    F: TensorCollection<E, D>
+        + Module<Points<N, E, D>, Output = Points<N, E, D>>
+        + Module<Points<N, E, D, Taped<E, D>>, Output = Points<N, E, D, Taped<E, D>>>
+{
+}
+
+/// A potential whose input gradient is itself a differentiable expression.
+///
+/// `dfdx` records first derivatives only. A network with this trait writes ∇f as forward operations,
+/// so that a loss on ∇f reaches the parameters.
+pub trait InputGradient<const N: usize, E: Real = f32, D: Engine<E> = Cpu>:
+    Potential<N, E, D>
+{
+    /// ∇f at each point: `[n, N] -> [n, N]`, differentiable in the points and the parameters.
+    fn input_gradient<T: Tape<E, D>>(&self, x: Points<N, E, D, T>) -> Points<N, E, D, T>;
+}
+
+/// The map T = ∇f of a potential f.
+#[derive(Clone, Debug)]
+pub struct GradientMap<F>(pub F);
+
+/// The map T(x) = x + M(x) of a module M: `[n, N] -> [n, N]`.
+#[derive(Clone, Debug)]
+pub struct Displacement<M>(pub M);
+
+macro_rules! wrapper {
+    ($name:ident) => {
+        impl<F> NonMutableModule for $name<F> {}
+        impl<E: Dtype, D: Device<E>, F: TensorCollection<E, D>> TensorCollection<E, D>
+            for $name<F>
+        {
+            type To<E2: Dtype, D2: Device<E2>> = $name<F::To<E2, D2>>;
+            fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
+                visitor: &mut V,
+            ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+                visitor.visit_fields((Self::module("0", |s| &s.0, |s| &mut s.0),), |(inner,)| {
+                    $name(inner)
+                })
+            }
+        }
+    };
+}
+wrapper!(GradientMap);
+wrapper!(Displacement);
+
+impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, F: InputGradient<N, E, D>>
+    Module<Points<N, E, D, T>> for GradientMap<F>
+{
+    type Output = Points<N, E, D, T>;
+    type Error = <D as HasErr>::Err;
+    fn try_forward(&self, x: Points<N, E, D, T>) -> Result<Self::Output, Self::Error> {
+        Ok(self.0.input_gradient(x))
+    }
+}
+
+impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, M> Module<Points<N, E, D, T>>
+    for Displacement<M>
+where
+    M: Module<Points<N, E, D, T>, Output = Points<N, E, D, T>>,
+{
+    type Output = Points<N, E, D, T>;
+    type Error = <D as HasErr>::Err;
+    fn try_forward(&self, x: Points<N, E, D, T>) -> Result<Self::Output, Self::Error> {
+        let (x, tape) = x.split_tape();
+        self.0.forward(x.clone().put_tape(tape)).try_add(x)
+    }
+}

@@ -1,0 +1,461 @@
+//! The formulas of a DenseICNN with rank-one quadratic layers, on slices.
+//!
+//! With K layers of widths H₀ … H_{K-1}, uᵢ = x Aᵢ and q_i(x) = uᵢ² + x Bᵢᵀ + cᵢ:
+//!
+//! ```text
+//! h₀ = q₀(x),   hᵢ = σ(hᵢ₋₁ Cᵢᵀ + qᵢ(x)),   v(x) = h_{K-1}·w + β/2 |x|²           (value)
+//! e_{K-1} = w,  dᵢ = eᵢ ∘ σ'(hᵢ) (d₀ = e₀),  eᵢ₋₁ = dᵢ Cᵢ,
+//! ∇v(x) = Σᵢ [ (2 dᵢ ∘ uᵢ) Aᵢᵀ + dᵢ Bᵢ ] + β x                                    (gradient)
+//! ```
+//!
+//! The layers lie side by side: u, h, d, e are matrices `[rows, S]` with S = ΣHᵢ, so that the products
+//! with all Aᵢ (and all Bᵢ) are one. `backward` is the reverse pass through both lines; σ' and σ''
+//! are functions of h.
+
+use super::super::gemm::{multiply, multiply_pitched, Into, Matrix};
+use super::super::simd::vectorised;
+use super::super::{Activation, Identity, Real, Scratch};
+
+/// The parameters of a DenseICNN; `A` is `[N, S]`, `B` is `[S, N]`, the Cᵢ are `[Hᵢ, Hᵢ₋₁]`.
+pub(crate) struct Icnn<E: Real> {
+    pub(crate) inputs: usize,
+    widths: Vec<usize>,
+    factor: Scratch<E>,
+    weight: Scratch<E>,
+    bias: Scratch<E>,
+    convex: Vec<Scratch<E>>,
+    head: Scratch<E>,
+    beta: E,
+}
+
+/// Gradients of the parameters, in the layout of [`Icnn`].
+pub(crate) struct Slopes<E: Real> {
+    factor: Scratch<E>,
+    weight: Scratch<E>,
+    bias: Scratch<E>,
+    convex: Vec<Scratch<E>>,
+    head: Scratch<E>,
+}
+
+/// What a forward pass leaves for the backward pass: u, h, and for the gradient d, e and 2 d ∘ u.
+pub(crate) struct Pass<E: Real> {
+    u: Scratch<E>,
+    h: Scratch<E>,
+    adjoint: Option<Adjoint<E>>,
+}
+
+struct Adjoint<E: Real> {
+    d: Scratch<E>,
+    e: Scratch<E>,
+    product: Scratch<E>,
+}
+
+/// The gradient of the output: of the values `[rows]` or of the gradients `[rows, N]`.
+#[derive(Clone, Copy)]
+pub(crate) enum Seed<'a, E> {
+    Value(&'a [E]),
+    Gradient(&'a [E]),
+}
+
+fn zeros<E: Real>(n: usize) -> Scratch<E> {
+    let mut s = Scratch::new(n);
+    s.fill(E::zero());
+    s
+}
+
+impl<E: Real> Icnn<E> {
+    /// From the arrays in the order of [`super::IcnnParameters`]; `None` if their lengths do not fit.
+    pub(crate) fn from_arrays(inputs: usize, arrays: &[Scratch<E>], beta: f64) -> Option<Self> {
+        let (head, arrays) = arrays.split_last()?;
+        if inputs == 0 || arrays.len() % 4 != 3 {
+            return None;
+        }
+        let biases = arrays.iter().skip(2).step_by(4);
+        let widths: Vec<usize> = biases.map(|b| b.len()).collect();
+        let total = widths.iter().sum();
+        let mut net = Self {
+            inputs,
+            factor: Scratch::new(inputs * total),
+            weight: Scratch::new(inputs * total),
+            bias: Scratch::new(total),
+            convex: Vec::new(),
+            head: Scratch::copy_of(head),
+            beta: E::of(beta),
+            widths,
+        };
+        let (mut rest, mut offset) = (arrays, 0);
+        for i in 0..net.widths.len() {
+            let width = net.widths[i];
+            if i > 0 {
+                let (convex, tail) = rest.split_first()?;
+                if convex.len() != width * net.widths[i - 1] {
+                    return None;
+                }
+                net.convex.push(Scratch::copy_of(convex));
+                rest = tail;
+            }
+            let [factor, weight, bias, tail @ ..] = rest else { return None };
+            if factor.len() != inputs * width || weight.len() != inputs * width {
+                return None;
+            }
+            for (to, from) in net.factor.chunks_exact_mut(total).zip(factor.chunks_exact(width)) {
+                to[offset..offset + width].copy_from_slice(from);
+            }
+            net.weight[inputs * offset..inputs * (offset + width)].copy_from_slice(weight);
+            net.bias[offset..offset + width].copy_from_slice(bias);
+            (rest, offset) = (tail, offset + width);
+        }
+        (net.head.len() == *net.widths.last()?).then_some(net)
+    }
+
+    fn total(&self) -> usize {
+        self.bias.len()
+    }
+
+    fn a(&self) -> Matrix<'_, E> {
+        Matrix::new(&self.factor, self.inputs, self.total())
+    }
+    fn b(&self) -> Matrix<'_, E> {
+        Matrix::new(&self.weight, self.total(), self.inputs)
+    }
+    /// Cᵢ, for i ≥ 1.
+    fn c(&self, i: usize) -> Matrix<'_, E> {
+        Matrix::new(&self.convex[i - 1], self.widths[i], self.widths[i - 1])
+    }
+    fn offset(&self, i: usize) -> usize {
+        self.widths[..i].iter().sum()
+    }
+    fn last(&self) -> usize {
+        self.widths.len() - 1
+    }
+    /// The block of layer `i` in a matrix `[rows, S]`.
+    fn block<'a>(&self, m: &'a [E], i: usize) -> Matrix<'a, E> {
+        let rows = m.len() / self.total();
+        Matrix::new(m, rows, self.total()).columns(self.offset(i), self.widths[i])
+    }
+}
+
+impl<E: Real> Pass<E> {
+    /// u and h at the rows of `x`.
+    pub(crate) fn forward<A: Activation>(net: &Icnn<E>, x: &[E]) -> Self {
+        const { assert!(A::FROM_OUTPUT, "a DenseICNN keeps only the outputs of its activations") };
+        let (s, rows) = (net.total(), x.len() / net.inputs);
+        let points = Matrix::new(x, rows, net.inputs);
+        let mut pass = Self { u: Scratch::new(rows * s), h: Scratch::new(rows * s), adjoint: None };
+        multiply(points, net.a(), &mut pass.u, Into::Overwrite);
+        multiply(points, net.b().transposed(), &mut pass.h, Into::Overwrite);
+        add_square_and_bias::<E>(&mut pass.h, &pass.u, &net.bias);
+        for i in 1..net.widths.len() {
+            let (from, at) = (net.offset(i - 1), net.offset(i));
+            // h is read in block i - 1 and written in block i of the same rows: through a copy.
+            let below = copy_block(&pass.h, s, from, net.widths[i - 1]);
+            let below = Matrix::new(&below, rows, net.widths[i - 1]);
+            multiply_pitched(below, net.c(i).transposed(), &mut pass.h[at..], s, Into::Add);
+            for row in pass.h.chunks_exact_mut(s) {
+                activate::<E, A>(&mut row[at..at + net.widths[i]]);
+            }
+        }
+        pass
+    }
+
+    /// v to `out` `[rows]`.
+    pub(crate) fn write_value(&mut self, net: &Icnn<E>, x: &[E], out: &mut [E]) {
+        let at = net.offset(net.last());
+        let half = net.beta * E::of(0.5);
+        let rows = self.h.chunks_exact(net.total()).zip(x.chunks_exact(net.inputs));
+        for ((h, x), out) in rows.zip(out) {
+            *out = dot(&h[at..], &net.head) + half * dot(x, x);
+        }
+    }
+
+    /// ∇v to `out` `[rows, N]`.
+    pub(crate) fn write_gradient<A: Activation>(&mut self, net: &Icnn<E>, x: &[E], out: &mut [E]) {
+        let (s, rows) = (net.total(), x.len() / net.inputs);
+        let (mut d, mut e) = (Scratch::new(rows * s), Scratch::new(rows * s));
+        let at = net.offset(net.last());
+        for row in e.chunks_exact_mut(s) {
+            row[at..].copy_from_slice(&net.head);
+        }
+        for i in (0..net.widths.len()).rev() {
+            let (at, width) = (net.offset(i), net.widths[i]);
+            if i < net.last() {
+                multiply_pitched(
+                    net.block(&d, i + 1),
+                    net.c(i + 1),
+                    &mut e[at..],
+                    s,
+                    Into::Overwrite,
+                );
+            }
+            for ((d, e), h) in
+                d.chunks_exact_mut(s).zip(e.chunks_exact(s)).zip(self.h.chunks_exact(s))
+            {
+                let block = at..at + width;
+                if i == 0 {
+                    d[block.clone()].copy_from_slice(&e[block]);
+                } else {
+                    times_slope::<E, A>(&mut d[block.clone()], &e[block.clone()], &h[block]);
+                }
+            }
+        }
+        let mut product = Scratch::new(rows * s);
+        double_product::<E>(&mut product, &d, &self.u);
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = net.beta * *x;
+        }
+        multiply(Matrix::new(&product, rows, s), net.a().transposed(), out, Into::Add);
+        multiply(Matrix::new(&d, rows, s), net.b(), out, Into::Add);
+        self.adjoint = Some(Adjoint { d, e, product });
+    }
+
+    /// Gradients of the parameters and, in `dx`, of the points, given that of the output.
+    pub(crate) fn backward<A: Activation>(
+        &self,
+        net: &Icnn<E>,
+        x: &[E],
+        seed: Seed<E>,
+        dx: Option<&mut [E]>,
+    ) -> Slopes<E> {
+        let (s, rows) = (net.total(), x.len() / net.inputs);
+        let points = Matrix::new(x, rows, net.inputs);
+        let mut slopes = Slopes {
+            factor: zeros(net.factor.len()),
+            weight: zeros(net.weight.len()),
+            bias: zeros(s),
+            convex: net.convex.iter().map(|c| zeros(c.len())).collect(),
+            head: zeros(net.head.len()),
+        };
+        // Gradients of u and of the pre-activations z, to which both lines of the formulas add.
+        let (mut du, mut dz) = (zeros(rows * s), zeros(rows * s));
+        if let (Seed::Gradient(seed), Some(adjoint)) = (seed, &self.adjoint) {
+            self.adjoint_backward::<A>(net, adjoint, seed, &mut slopes, &mut du, &mut dz);
+        }
+
+        // Through h, from the last layer to the first.
+        let mut dh = Scratch::new(rows * s);
+        if let Seed::Value(seed) = seed {
+            let at = net.offset(net.last());
+            for ((dh, h), seed) in dh.chunks_exact_mut(s).zip(self.h.chunks_exact(s)).zip(seed) {
+                scale_and_sum(&mut dh[at..], &net.head, &mut slopes.head, &h[at..], *seed);
+            }
+        }
+        for i in (0..net.widths.len()).rev() {
+            let (at, width) = (net.offset(i), net.widths[i]);
+            let block = at..at + width;
+            let from_above = i < net.last() || matches!(seed, Seed::Value(_));
+            if i < net.last() {
+                multiply_pitched(
+                    net.block(&dz, i + 1),
+                    net.c(i + 1),
+                    &mut dh[at..],
+                    s,
+                    Into::Overwrite,
+                );
+            }
+            if from_above {
+                let above = dh.chunks_exact(s).zip(self.h.chunks_exact(s));
+                for (dz, (dh, h)) in dz.chunks_exact_mut(s).zip(above) {
+                    let (dh, h) = (&dh[block.clone()], &h[block.clone()]);
+                    if i == 0 {
+                        add_slope::<E, Identity>(&mut dz[block.clone()], dh, h);
+                    } else {
+                        add_slope::<E, A>(&mut dz[block.clone()], dh, h);
+                    }
+                }
+            }
+            if i > 0 {
+                let (dz, h) = (net.block(&dz, i), net.block(&self.h, i - 1));
+                multiply(dz.transposed(), h, &mut slopes.convex[i - 1], Into::Add);
+            }
+        }
+
+        // Through q = u² + x Bᵀ + c.
+        add_double_product::<E>(&mut du, &self.u, &dz);
+        sum_rows::<E>(&dz, &mut slopes.bias);
+        let (du, dz) = (Matrix::new(&du, rows, s), Matrix::new(&dz, rows, s));
+        multiply(dz.transposed(), points, &mut slopes.weight, Into::Add);
+        multiply(points.transposed(), du, &mut slopes.factor, Into::Add);
+        if let Some(dx) = dx {
+            multiply(du, net.a().transposed(), dx, Into::Add);
+            multiply(dz, net.b(), dx, Into::Add);
+            match seed {
+                Seed::Gradient(seed) => {
+                    dx.iter_mut().zip(seed).for_each(|(d, g)| *d += net.beta * *g);
+                }
+                Seed::Value(seed) => {
+                    let rows = dx.chunks_exact_mut(net.inputs).zip(x.chunks_exact(net.inputs));
+                    for ((dx, x), g) in rows.zip(seed) {
+                        dx.iter_mut().zip(x).for_each(|(d, x)| *d += net.beta * *g * *x);
+                    }
+                }
+            }
+        }
+        slopes
+    }
+
+    /// The reverse of the line of ∇v: adds to the slopes, to `du` and, through σ'', to `dz`.
+    fn adjoint_backward<A: Activation>(
+        &self,
+        net: &Icnn<E>,
+        adjoint: &Adjoint<E>,
+        seed: &[E],
+        slopes: &mut Slopes<E>,
+        du: &mut [E],
+        dz: &mut [E],
+    ) {
+        let (s, rows) = (net.total(), seed.len() / net.inputs);
+        let seed = Matrix::new(seed, rows, net.inputs);
+        let (d, product) =
+            (Matrix::new(&adjoint.d, rows, s), Matrix::new(&adjoint.product, rows, s));
+        multiply(seed.transposed(), product, &mut slopes.factor, Into::Add);
+        multiply(d.transposed(), seed, &mut slopes.weight, Into::Add);
+        let (mut dp, mut dd) = (Scratch::new(rows * s), Scratch::new(rows * s));
+        multiply(seed, net.a(), &mut dp, Into::Overwrite);
+        multiply(seed, net.b().transposed(), &mut dd, Into::Overwrite);
+        add_double_product::<E>(du, &adjoint.d, &dp);
+        add_double_product::<E>(&mut dd, &self.u, &dp);
+        // `dd` holds the gradient of d and, once a block is done, that of e.
+        for i in 1..net.widths.len() {
+            let (at, width) = (net.offset(i), net.widths[i]);
+            let below = copy_block(&dd, s, net.offset(i - 1), net.widths[i - 1]);
+            let below = Matrix::new(&below, rows, net.widths[i - 1]);
+            multiply_pitched(below, net.c(i).transposed(), &mut dd[at..], s, Into::Add);
+            let d = net.block(&adjoint.d, i);
+            multiply(d.transposed(), below, &mut slopes.convex[i - 1], Into::Add);
+            let rows = dd.chunks_exact_mut(s).zip(dz.chunks_exact_mut(s));
+            for ((dd, dz), (e, h)) in
+                rows.zip(adjoint.e.chunks_exact(s).zip(self.h.chunks_exact(s)))
+            {
+                let block = at..at + width;
+                bend::<E, A>(
+                    &mut dd[block.clone()],
+                    &mut dz[block.clone()],
+                    &e[block.clone()],
+                    &h[block],
+                );
+            }
+        }
+        let at = net.offset(net.last());
+        for row in dd.chunks_exact(s) {
+            super::add::<E>(&mut slopes.head, &row[at..]);
+        }
+    }
+}
+
+impl<E: Real> Slopes<E> {
+    /// Adds another set.
+    pub(crate) fn add(&mut self, other: &Self) {
+        super::add::<E>(&mut self.factor, &other.factor);
+        super::add::<E>(&mut self.weight, &other.weight);
+        super::add::<E>(&mut self.bias, &other.bias);
+        super::add::<E>(&mut self.head, &other.head);
+        for (c, o) in self.convex.iter_mut().zip(&other.convex) {
+            super::add::<E>(c, o);
+        }
+    }
+
+    /// As separate arrays, in the order of [`super::IcnnParameters`].
+    pub(crate) fn into_arrays(self, net: &Icnn<E>) -> Vec<Scratch<E>> {
+        let mut convex = self.convex.into_iter();
+        let mut arrays = Vec::with_capacity(4 * net.widths.len());
+        for (i, &width) in net.widths.iter().enumerate() {
+            let at = net.offset(i);
+            if i > 0 {
+                arrays.extend(convex.next());
+            }
+            arrays.push(copy_block(&self.factor, net.total(), at, width));
+            arrays.push(Scratch::copy_of(&self.weight[net.inputs * at..net.inputs * (at + width)]));
+            arrays.push(Scratch::copy_of(&self.bias[at..at + width]));
+        }
+        arrays.push(self.head);
+        arrays
+    }
+}
+
+/// Columns `at..at + width` of a matrix of `pitch` columns.
+fn copy_block<E: Real>(m: &[E], pitch: usize, at: usize, width: usize) -> Scratch<E> {
+    let mut out = Scratch::new(m.len() / pitch * width);
+    for (to, from) in out.chunks_exact_mut(width).zip(m.chunks_exact(pitch)) {
+        to.copy_from_slice(&from[at..at + width]);
+    }
+    out
+}
+
+fn dot<E: Real>(a: &[E], b: &[E]) -> E {
+    a.iter().zip(b).fold(E::zero(), |s, (a, b)| s + *a * *b)
+}
+
+/// out = seed · head, and slope += seed · h.
+fn scale_and_sum<E: Real>(out: &mut [E], head: &[E], slope: &mut [E], h: &[E], seed: E) {
+    for ((o, w), (s, h)) in out.iter_mut().zip(head).zip(slope.iter_mut().zip(h)) {
+        *o = seed * *w;
+        *s += seed * *h;
+    }
+}
+
+vectorised! {
+    fn add_square_and_bias<E: Real>(h: &mut [E], u: &[E], bias: &[E]) {
+        for (h, u) in h.chunks_exact_mut(bias.len()).zip(u.chunks_exact(bias.len())) {
+            for ((h, u), b) in h.iter_mut().zip(u).zip(bias) {
+                *h += *u * *u + *b;
+            }
+        }
+    }
+}
+vectorised! {
+    fn activate<E: Real, A: Activation>(h: &mut [E]) {
+        for h in h {
+            *h = A::value(*h);
+        }
+    }
+}
+vectorised! {
+    /// d = e ∘ σ'(h)
+    fn times_slope<E: Real, A: Activation>(d: &mut [E], e: &[E], h: &[E]) {
+        for ((d, e), h) in d.iter_mut().zip(e).zip(h) {
+            *d = *e * A::slope(*h);
+        }
+    }
+}
+vectorised! {
+    /// p = 2 a ∘ b
+    fn double_product<E: Real>(p: &mut [E], a: &[E], b: &[E]) {
+        for ((p, a), b) in p.iter_mut().zip(a).zip(b) {
+            *p = *a * *b + *a * *b;
+        }
+    }
+}
+vectorised! {
+    /// p += 2 a ∘ b
+    fn add_double_product<E: Real>(p: &mut [E], a: &[E], b: &[E]) {
+        for ((p, a), b) in p.iter_mut().zip(a).zip(b) {
+            *p += *a * *b + *a * *b;
+        }
+    }
+}
+vectorised! {
+    /// dz += dh ∘ σ'(h)
+    fn add_slope<E: Real, A: Activation>(dz: &mut [E], dh: &[E], h: &[E]) {
+        for ((dz, dh), h) in dz.iter_mut().zip(dh).zip(h) {
+            *dz += *dh * A::slope(*h);
+        }
+    }
+}
+vectorised! {
+    /// dz += dd ∘ e ∘ σ''(h), then dd ∘= σ'(h)
+    fn bend<E: Real, A: Activation>(dd: &mut [E], dz: &mut [E], e: &[E], h: &[E]) {
+        for ((dd, dz), (e, h)) in dd.iter_mut().zip(dz).zip(e.iter().zip(h)) {
+            *dz += *dd * *e * A::curvature(*h);
+            *dd *= A::slope(*h);
+        }
+    }
+}
+vectorised! {
+    fn sum_rows<E: Real>(m: &[E], sum: &mut [E]) {
+        for row in m.chunks_exact(sum.len()) {
+            for (s, v) in sum.iter_mut().zip(row) {
+                *s += *v;
+            }
+        }
+    }
+}

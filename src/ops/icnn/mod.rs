@@ -1,0 +1,252 @@
+//! Value and input gradient of a DenseICNN, each as one differentiable operation.
+//!
+//! `dfdx` records first derivatives only. A loss on the map ∇v therefore needs ∇v as a forward
+//! expression; here that expression, and its backward pass (second derivatives of v), are written out.
+//! The formulas are in `kernel.rs`.
+
+mod kernel;
+
+use dfdx::nn::tensor_collection::*;
+use dfdx::prelude::*;
+use rayon::prelude::*;
+
+use super::dense::add;
+use super::device::{gradient_mut, is_constant, read, take_gradient};
+use super::{Activation, Real, Scratch};
+use crate::tensor::Points;
+pub(crate) use kernel::Icnn;
+use kernel::{Pass, Seed, Slopes};
+
+/// Rows that go through the network together. The partition of a batch depends on nothing else, so
+/// that sums over it do not depend on the number of threads.
+const ROWS: usize = 256;
+
+/// The module whose tensors are the parameters of the network, visited in the order: quadratic factor
+/// `[N, H]`, weight `[H, N]` and bias `[H]` of the first layer; for each further layer its convex
+/// weight `[H', H]` and then the same three; at last the head `[1, H']`.
+pub trait IcnnParameters<E: Real, D: Device<E>>: TensorCollection<E, D> + Clone + 'static {}
+impl<E: Real, D: Device<E>, P: TensorCollection<E, D> + Clone + 'static> IcnnParameters<E, D>
+    for P
+{
+}
+
+/// DenseICNNs as a capability of a device.
+pub trait IcnnOp<E: Real>: Device<E> {
+    /// v(x): `[n, N] -> [n, 1]`, differentiable in x and the parameters.
+    fn icnn_value<const N: usize, A: Activation, P: IcnnParameters<E, Self>, T: Tape<E, Self>>(
+        x: Points<N, E, Self, T>,
+        parameters: &P,
+        strong_convexity: f64,
+    ) -> Points<1, E, Self, T>;
+
+    /// ∇v(x): `[n, N] -> [n, N]`, differentiable in x and the parameters.
+    fn icnn_gradient<const N: usize, A: Activation, P: IcnnParameters<E, Self>, T: Tape<E, Self>>(
+        x: Points<N, E, Self, T>,
+        parameters: &P,
+        strong_convexity: f64,
+    ) -> Points<N, E, Self, T>;
+}
+
+impl<E: Real> IcnnOp<E> for Cpu
+where
+    Cpu: Device<E>,
+{
+    fn icnn_value<const N: usize, A: Activation, P: IcnnParameters<E, Self>, T: Tape<E, Self>>(
+        x: Points<N, E, Self, T>,
+        parameters: &P,
+        strong_convexity: f64,
+    ) -> Points<1, E, Self, T> {
+        on_cpu::<N, 1, E, A, P, T>(x, parameters, strong_convexity, Output::Value)
+    }
+
+    fn icnn_gradient<
+        const N: usize,
+        A: Activation,
+        P: IcnnParameters<E, Self>,
+        T: Tape<E, Self>,
+    >(
+        x: Points<N, E, Self, T>,
+        parameters: &P,
+        strong_convexity: f64,
+    ) -> Points<N, E, Self, T> {
+        on_cpu::<N, N, E, A, P, T>(x, parameters, strong_convexity, Output::Gradient)
+    }
+}
+
+impl<E: Real> Icnn<E> {
+    /// v at the rows of `x`, shape `[n, N]`.
+    pub(crate) fn values<A: Activation>(&self, x: &[E]) -> Vec<E> {
+        self.evaluate::<A>(x, 1, Pass::write_value).0
+    }
+
+    /// ∇v at the rows of `x`, shape `[n, N]`.
+    pub(crate) fn gradients<A: Activation>(&self, x: &[E]) -> Vec<E> {
+        self.evaluate::<A>(x, self.inputs, Pass::write_gradient::<A>).0
+    }
+
+    fn evaluate<A: Activation>(
+        &self,
+        x: &[E],
+        width: usize,
+        write: impl Fn(&mut Pass<E>, &Self, &[E], &mut [E]) + Sync,
+    ) -> (Vec<E>, Vec<Pass<E>>) {
+        let mut out = vec![E::zero(); x.len() / self.inputs * width];
+        let one = |(x, out): (&[E], &mut [E])| {
+            let mut pass = Pass::forward::<A>(self, x);
+            write(&mut pass, self, x, out);
+            pass
+        };
+        let chunks = x.par_chunks(ROWS * self.inputs).zip(out.par_chunks_mut(ROWS * width));
+        let passes = chunks.map(one).collect();
+        (out, passes)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Output {
+    Value,
+    Gradient,
+}
+
+fn on_cpu<const N: usize, const M: usize, E, A, P, T>(
+    x: Points<N, E, Cpu, T>,
+    parameters: &P,
+    strong_convexity: f64,
+    what: Output,
+) -> Points<M, E, Cpu, T>
+where
+    E: Real,
+    A: Activation,
+    P: IcnnParameters<E, Cpu>,
+    T: Tape<E, Cpu>,
+    Cpu: Device<E>,
+{
+    let (x, mut tape) = x.split_tape();
+    let (n, device) = (x.shape().0, x.device().clone());
+    let mut arrays = Arrays { read: Vec::new(), constant: true };
+    walk(parameters, &mut arrays);
+    let net = Icnn::from_arrays(N, &arrays.read, strong_convexity)
+        .expect("the module lists its tensors in the order of `IcnnParameters`");
+    let points = read(&x);
+    let (out, passes) = match what {
+        Output::Value => net.evaluate::<A>(&points, M, Pass::write_value),
+        Output::Gradient => net.evaluate::<A>(&points, M, Pass::write_gradient::<A>),
+    };
+    let y = device.tensor_from_vec(out, (n, Const::<M>));
+    if T::OWNS_TAPE {
+        let (needs_x, needs_parameters) = (!is_constant(&x), !arrays.constant);
+        let (parameters, output) = (parameters.clone(), y.clone());
+        tape.add_backward_op(move |gradients| {
+            let seeds = take_gradient(gradients, &output)?;
+            let mut unused = Vec::new();
+            let dx = match needs_x {
+                true => gradient_mut(gradients, &x)?,
+                false => {
+                    unused.resize(0, E::zero());
+                    &mut unused[..]
+                }
+            };
+            let slopes = backward::<N, M, E, A>(&net, &passes, &points, &seeds, what, dx);
+            if needs_parameters {
+                let arrays = slopes.into_arrays(&net).into_iter();
+                walk(&parameters, &mut Accumulate { gradients, arrays });
+            }
+            Ok(())
+        });
+    }
+    y.put_tape(tape)
+}
+
+/// The backward pass over the chunks of a batch; `dx` is empty if it is not wanted.
+fn backward<const N: usize, const M: usize, E: Real, A: Activation>(
+    net: &Icnn<E>,
+    passes: &[Pass<E>],
+    x: &[E],
+    seeds: &[E],
+    what: Output,
+    dx: &mut [E],
+) -> Slopes<E> {
+    let one = |((pass, x), (seed, dx)): ((&Pass<E>, &[E]), (&[E], Option<&mut [E]>))| {
+        let seed = match what {
+            Output::Value => Seed::Value(seed),
+            Output::Gradient => Seed::Gradient(seed),
+        };
+        pass.backward::<A>(net, x, seed, dx)
+    };
+    let inputs = passes.par_iter().zip(x.par_chunks(ROWS * N));
+    let seeds = seeds.par_chunks(ROWS * M);
+    let parts: Vec<Slopes<E>> = if dx.is_empty() {
+        inputs.zip(seeds.map(|s| (s, None))).map(one).collect()
+    } else {
+        inputs.zip(seeds.zip(dx.par_chunks_mut(ROWS * N).map(Some))).map(one).collect()
+    };
+    let mut parts = parts.into_iter();
+    let first = parts.next().expect("a batch is not empty");
+    parts.fold(first, |mut sum, part| {
+        sum.add(&part);
+        sum
+    })
+}
+
+/// Reads all tensors of a module in order, and whether all of them are constant.
+struct Arrays<E: Real> {
+    read: Vec<Scratch<E>>,
+    constant: bool,
+}
+
+/// Adds arrays to the gradients of a module's tensors, in order.
+struct Accumulate<'a, E: Real, I>
+where
+    Cpu: Device<E>,
+{
+    gradients: &'a mut Gradients<E, Cpu>,
+    arrays: I,
+}
+
+fn walk<E: Real, P: TensorCollection<E, Cpu>, F>(parameters: &P, visitor: &mut F)
+where
+    Cpu: Device<E>,
+    F: TensorVisitor<E, Cpu, Viewer = ViewTensorRef, Err = CpuError>,
+{
+    P::iter_tensors(&mut RecursiveWalker { m: parameters, f: visitor })
+        .expect("memory for the parameters");
+}
+
+impl<E: Real> TensorVisitor<E, Cpu> for Arrays<E>
+where
+    Cpu: Device<E>,
+{
+    type Viewer = ViewTensorRef;
+    type Err = CpuError;
+    type E2 = E;
+    type D2 = Cpu;
+    fn visit<S: Shape>(
+        &mut self,
+        _: TensorOptions<S, E, Cpu>,
+        t: &Tensor<S, E, Cpu>,
+    ) -> Result<Option<Tensor<S, E, Cpu>>, CpuError> {
+        self.constant &= is_constant(t);
+        self.read.push(read(t));
+        Ok(None)
+    }
+}
+
+impl<E: Real, I: Iterator<Item = Scratch<E>>> TensorVisitor<E, Cpu> for Accumulate<'_, E, I>
+where
+    Cpu: Device<E>,
+{
+    type Viewer = ViewTensorRef;
+    type Err = CpuError;
+    type E2 = E;
+    type D2 = Cpu;
+    fn visit<S: Shape>(
+        &mut self,
+        _: TensorOptions<S, E, Cpu>,
+        t: &Tensor<S, E, Cpu>,
+    ) -> Result<Option<Tensor<S, E, Cpu>>, CpuError> {
+        if let Some(array) = self.arrays.next() {
+            add::<E>(gradient_mut(self.gradients, t)?, &array);
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,38 @@
+//! Differentiable operations with kernels of their own.
+//!
+//! | operation | formula | file |
+//! |---|---|---|
+//! | [`linear`], [`residual_linear`] | σ(x Wᵀ + b), x + σ(x Wᵀ + b) | `linear.rs` |
+//! | [`MlpOp`] | a whole multilayer perceptron | `mlp.rs` |
+//! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn.rs` |
+//! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ) | `row_cost.rs` |
+//! | [`AdamOp`] | one update of Adam or AdamW | `adam.rs` |
+//!
+//! An operation is a trait over the devices of `dfdx`, implemented for `Cpu` here; [`Engine`] collects
+//! them and is the one bound that networks and estimators need. `device.rs` is the seam to the storage
+//! of `dfdx`; kernels take slices. To add an operation, write a file like `row_cost.rs`, name its
+//! trait in [`Engine`], and add a row above.
+
+mod activation;
+mod adam;
+mod dense;
+mod device;
+mod gemm;
+mod icnn;
+mod linear;
+mod mlp;
+mod real;
+mod row_cost;
+mod scratch;
+mod simd;
+
+pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
+pub use adam::{AdamOp, AdamUpdate, Moments};
+pub use device::{Constants, Engine};
+pub use icnn::{IcnnOp, IcnnParameters};
+pub use linear::{linear, residual_linear, LinearOp};
+pub use mlp::MlpOp;
+pub use real::Real;
+pub use row_cost::{RowCost, RowCostOp};
+
+pub(crate) use scratch::Scratch;

@@ -1,0 +1,90 @@
+//! Costs between rows: paired (differentiable) and as a matrix.
+
+use dfdx::prelude::*;
+use rayon::prelude::*;
+
+use super::device::{gradient_mut, is_constant, read, take_gradient};
+use super::{Real, Scratch};
+use crate::tensor::{Points, Values};
+
+/// A ground cost between two rows of coordinates, with its gradient in the second.
+pub trait RowCost<E: Real>: Clone + Send + Sync + 'static {
+    /// c(x, y).
+    fn value(&self, x: &[E], y: &[E]) -> E;
+    /// c(x, y), with ∂c/∂y written to `dy`.
+    fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E;
+}
+
+/// Row costs as a capability of a device.
+pub trait RowCostOp<E: Real>: Device<E> {
+    /// c(xᵢ, yᵢ): `[n, N], [n, N] -> [n]`, differentiable in y.
+    fn paired<const N: usize, C: RowCost<E>, T: Tape<E, Self>>(
+        cost: &C,
+        x: &Points<N, E, Self>,
+        y: Points<N, E, Self, T>,
+    ) -> Values<E, Self, T>;
+
+    /// c(xᵢ, yⱼ): `[n, N], [m, N] -> [n, m]`.
+    fn pairwise<const N: usize, C: RowCost<E>>(
+        cost: &C,
+        x: &Points<N, E, Self>,
+        y: &Points<N, E, Self>,
+    ) -> Tensor<(usize, usize), E, Self>;
+}
+
+impl<E: Real> RowCostOp<E> for Cpu
+where
+    Cpu: Device<E>,
+{
+    fn paired<const N: usize, C: RowCost<E>, T: Tape<E, Self>>(
+        cost: &C,
+        x: &Points<N, E, Self>,
+        y: Points<N, E, Self, T>,
+    ) -> Values<E, Self, T> {
+        let (y, mut tape) = y.split_tape();
+        let n = y.shape().0;
+        assert_eq!(x.shape().0, n, "a paired cost needs as many sources as targets");
+        let (source, target) = (read(x), read(&y));
+        let wanted = T::OWNS_TAPE && !is_constant(&y);
+        let mut slopes = Scratch::new(if wanted { n * N } else { 0 });
+        let rows = source.chunks_exact(N).zip(target.chunks_exact(N));
+        let values: Vec<E> = if wanted {
+            rows.zip(slopes.chunks_exact_mut(N))
+                .map(|((x, y), dy)| cost.value_and_gradient(x, y, dy))
+                .collect()
+        } else {
+            rows.map(|(x, y)| cost.value(x, y)).collect()
+        };
+        let values = y.device().tensor_from_vec(values, (n,));
+        if wanted {
+            let output = values.clone();
+            tape.add_backward_op(move |gradients| {
+                let seeds = take_gradient(gradients, &output)?;
+                let dy = gradient_mut(gradients, &y)?;
+                for ((dy, slope), seed) in
+                    dy.chunks_exact_mut(N).zip(slopes.chunks_exact(N)).zip(seeds)
+                {
+                    dy.iter_mut().zip(slope).for_each(|(d, s)| *d += seed * *s);
+                }
+                Ok(())
+            });
+        }
+        values.put_tape(tape)
+    }
+
+    fn pairwise<const N: usize, C: RowCost<E>>(
+        cost: &C,
+        x: &Points<N, E, Self>,
+        y: &Points<N, E, Self>,
+    ) -> Tensor<(usize, usize), E, Self> {
+        let (n, m) = (x.shape().0, y.shape().0);
+        let (source, target) = (read(x), read(y));
+        let mut matrix = vec![E::zero(); n * m];
+        matrix.par_chunks_mut(m).zip(source.par_chunks(N)).for_each(|(row, x)| {
+            for (entry, y) in row.iter_mut().zip(target.chunks_exact(N)) {
+                *entry = cost.value(x, y);
+            }
+        });
+        x.device().tensor_from_vec(matrix, (n, m))
+    }
+}
