@@ -121,6 +121,17 @@ pub enum CheckpointProblem {
 }
 
 impl Error {
+    /// The same error, saying in which step of training it happened.
+    #[must_use]
+    pub fn at_step(self, step: u64) -> Self {
+        match self {
+            Self::NonFinite { what, value, remedy, .. } => {
+                Self::NonFinite { what, value, remedy, step: Some(step) }
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn config(
         field: &'static str,
         value: impl std::fmt::Display,

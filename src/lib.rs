@@ -1,7 +1,24 @@
 //! Neural optimal transport.
+
+pub mod prelude;
+
+mod files;
+
 pub mod error;
 pub mod ops;
 pub mod random;
 pub mod tensor;
-pub use error::{Error, Result};
+
+pub mod geometry;
+pub mod problem;
+pub mod solver;
+
 pub mod function;
+
+pub mod neural;
+pub mod train;
+
+pub mod data;
+pub mod score;
+
+pub use error::{Error, Result};

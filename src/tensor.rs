@@ -63,9 +63,9 @@ pub fn points_on<const N: usize, E: Real, D: Device<E>>(
 }
 
 /// The numbers of a tensor in row-major order.
-pub fn rows<S: Shape, E: Dtype, D: Device<E>, T>(x: &Tensor<S, E, D, T>) -> Vec<E>
-where
-    T: Tape<E, D>,
-{
-    x.as_vec()
+pub fn rows<S: Shape, E: Dtype, D: Device<E>>(x: &Tensor<S, E, D>) -> Vec<E> {
+    let x = x.clone().contiguous();
+    let mut out = vec![E::default(); x.shape().num_elements()];
+    x.copy_into(&mut out);
+    out
 }

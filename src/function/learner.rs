@@ -1,5 +1,7 @@
 //! Parameters together with the optimiser that moves them.
 
+use std::marker::PhantomData;
+
 use dfdx::nn::tensor_collection::*;
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -95,8 +97,9 @@ impl AdamConfig {
 ///
 /// A clone is independent of the original (its parameters are copied when either moves).
 #[derive(Clone, Debug)]
-pub struct Learner<P, E = f32> {
+pub struct Learner<P, E: Real = f32, D: Engine<E> = Cpu> {
     params: P,
+    device: PhantomData<D>,
     adam: AdamConfig,
     updates: u64,
     moments: Vec<Moments<E>>,
@@ -111,19 +114,16 @@ pub struct Descent {
     pub gradient_norm: f64,
 }
 
-impl<P, E: Real> Learner<P, E> {
+impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
     /// Parameters with fresh moments.
     ///
     /// # Errors
     /// [`Error::InvalidConfig`] if a field of `adam` is out of range, [`Error::NonFinite`] if a
     /// parameter is NaN or infinite.
-    pub fn new<D: Device<E>>(params: P, adam: AdamConfig) -> Result<Self>
-    where
-        P: TensorCollection<E, D>,
-    {
+    pub fn new(params: P, adam: AdamConfig) -> Result<Self> {
         adam.check()?;
         check_finite(&params)?;
-        Ok(Self { params, adam, updates: 0, moments: Vec::new() })
+        Ok(Self { params, device: PhantomData, adam, updates: 0, moments: Vec::new() })
     }
 
     /// The parameters.
@@ -158,9 +158,9 @@ impl<P, E: Real> Learner<P, E> {
     }
 
     /// The module at data `x`, recorded for a gradient in its parameters; `x` is constant.
-    pub fn traced<const N: usize, D: Engine<E>, Y>(&self, x: &Points<N, E, D>) -> Y
+    pub fn traced<const N: usize, Y>(&self, x: &Points<N, E, D>) -> Y
     where
-        P: TensorCollection<E, D> + Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
+        P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
     {
         let x = x.clone();
         Constants::default()
@@ -169,9 +169,9 @@ impl<P, E: Real> Learner<P, E> {
     }
 
     /// The module at `y`, recorded for a gradient in `y`; the parameters are constant.
-    pub fn frozen<const N: usize, D: Engine<E>, Y>(&self, y: Points<N, E, D, Taped<E, D>>) -> Y
+    pub fn frozen<const N: usize, Y>(&self, y: Points<N, E, D, Taped<E, D>>) -> Y
     where
-        P: TensorCollection<E, D> + Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
+        P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
     {
         Constants::default().parameters(&self.params).scope(|| self.params.forward(y))
     }
@@ -180,10 +180,7 @@ impl<P, E: Real> Learner<P, E> {
     ///
     /// # Errors
     /// [`Error::NonFinite`] if the loss or its gradient is; then nothing was changed.
-    pub fn descend<D: Engine<E>>(&mut self, loss: Scalar<E, D, Taped<E, D>>) -> Result<Descent>
-    where
-        P: TensorCollection<E, D>,
-    {
+    pub fn descend(&mut self, loss: Scalar<E, D, Taped<E, D>>) -> Result<Descent> {
         let value = loss.as_vec()[0].double();
         finite("loss", value)?;
         let mut gradients = loss.backward();

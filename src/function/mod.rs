@@ -18,6 +18,7 @@ mod mlp;
 mod module;
 mod parameters;
 mod potential;
+mod record;
 mod schedule;
 
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
@@ -25,4 +26,5 @@ pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};
 pub use potential::{Displacement, GradientMap, InputGradient, Potential, TransportMap};
+pub use record::{Persist, Record};
 pub use schedule::Schedule;

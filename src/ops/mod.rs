@@ -35,4 +35,5 @@ pub use mlp::MlpOp;
 pub use real::Real;
 pub use row_cost::{RowCost, RowCostOp};
 
+pub(crate) use icnn::Icnn;
 pub(crate) use scratch::Scratch;

@@ -12,6 +12,10 @@ pub trait Real: CpuGradient + num_traits::Float + rand_distr::uniform::SampleUni
     fn of(value: f64) -> Self;
     /// To double precision.
     fn double(self) -> f64;
+    /// Appends the little-endian bytes.
+    fn append_bytes(self, to: &mut Vec<u8>);
+    /// From little-endian bytes, of which there must be as many as the type has.
+    fn from_bytes(bytes: &[u8]) -> Self;
     /// eˣ; saturates at the largest and smallest normal numbers.
     fn fast_exp(self) -> Self;
     /// ln(1 + y) for y in [0, 1].
@@ -21,6 +25,14 @@ pub trait Real: CpuGradient + num_traits::Float + rand_distr::uniform::SampleUni
 }
 
 impl Real for f64 {
+    fn append_bytes(self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.to_le_bytes());
+    }
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let mut own = [0; size_of::<Self>()];
+        own.copy_from_slice(bytes);
+        Self::from_le_bytes(own)
+    }
     fn of(value: f64) -> Self {
         value
     }
@@ -39,6 +51,14 @@ impl Real for f64 {
 }
 
 impl Real for f32 {
+    fn append_bytes(self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.to_le_bytes());
+    }
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let mut own = [0; size_of::<Self>()];
+        own.copy_from_slice(bytes);
+        Self::from_le_bytes(own)
+    }
     #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32

@@ -1,0 +1,64 @@
+//! The Euclidean distance, its square, and half of its square.
+
+use serde::{Deserialize, Serialize};
+
+use super::sum;
+use crate::ops::{Real, RowCost};
+
+/// c(x, y) = |x − y|².
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SqEuclidean;
+
+/// c(x, y) = ½|x − y|².
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HalfSqEuclidean;
+
+/// c(x, y) = |x − y|, with gradient 0 where x = y.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Euclidean;
+
+#[inline(always)]
+fn square_distance<E: Real>(x: &[E], y: &[E]) -> E {
+    let n = x.len();
+    let (x, y) = (&x[..n], &y[..n]);
+    sum(n, |i| (y[i] - x[i]) * (y[i] - x[i]))
+}
+
+#[inline(always)]
+fn scaled_difference<E: Real>(x: &[E], y: &[E], dy: &mut [E], scale: E) {
+    for ((d, x), y) in dy.iter_mut().zip(x).zip(y) {
+        *d = scale * (*y - *x);
+    }
+}
+
+impl<E: Real> RowCost<E> for SqEuclidean {
+    fn value(&self, x: &[E], y: &[E]) -> E {
+        square_distance(x, y)
+    }
+    fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E {
+        scaled_difference(x, y, dy, E::of(2.0));
+        square_distance(x, y)
+    }
+}
+
+impl<E: Real> RowCost<E> for HalfSqEuclidean {
+    fn value(&self, x: &[E], y: &[E]) -> E {
+        E::of(0.5) * square_distance(x, y)
+    }
+    fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E {
+        scaled_difference(x, y, dy, E::one());
+        E::of(0.5) * square_distance(x, y)
+    }
+}
+
+impl<E: Real> RowCost<E> for Euclidean {
+    fn value(&self, x: &[E], y: &[E]) -> E {
+        square_distance(x, y).sqrt()
+    }
+    fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E {
+        let distance = square_distance(x, y).sqrt();
+        let scale = if distance > E::zero() { distance.recip() } else { E::zero() };
+        scaled_difference(x, y, dy, scale);
+        distance
+    }
+}

@@ -1,0 +1,23 @@
+//! The names that an estimator or a training script needs, without clashes.
+
+pub use crate::data::{GaussianMixture, KnownPair};
+pub use crate::error::{Error, Result};
+pub use crate::function::{
+    build, AdamConfig, Clip, Decay, DenseIcnn, Displacement, GradientMap, InputGradient, Learner,
+    Mlp, Potential, ResidualMlp, Schedule, TransportMap,
+};
+pub use crate::geometry::{
+    Cosine, Cost, Euclidean, FnCost, HalfSqEuclidean, NegDot, PNorm, RowCost, SqEuclidean,
+};
+pub use crate::neural::{
+    not_init, not_step, Mapped, NotConfig, NotMetrics, NotState, Readings, SourceUse, State,
+};
+pub use crate::ops::{Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
+pub use crate::problem::{Batch, Sampled, Sampler};
+pub use crate::random::Key;
+pub use crate::score::{baselines, map_error, MapError};
+pub use crate::tensor::{points, rows, Points, Scalar, Taped, Values};
+pub use crate::train::{
+    checkpoint, every, guard_finite, repeat, run, weights, with_ema, Averaged, CsvLog, Observe,
+    Progress, Step,
+};

@@ -1,0 +1,5 @@
+//! Exact answers: optimal transport between Gaussian measures.
+
+mod gaussian;
+
+pub use gaussian::{AffineMap, Gaussian};

@@ -1,0 +1,26 @@
+//! Steps in time: the loop, what goes around a step, what watches it, and what survives it.
+//!
+//! | piece | meaning |
+//! |---|---|
+//! | [`run`] | folds a step over batches: the only training loop here |
+//! | [`repeat`] | n steps on one batch |
+//! | [`guard_finite`] | a non-finite reading becomes an error |
+//! | [`with_ema`] | keeps a running average of the map |
+//! | [`every`], [`CsvLog`], [`Progress`] | watch a run |
+//! | [`checkpoint`] | the whole state in one file, resumed bit for bit |
+//! | [`weights`] | the parameters of a module as safetensors |
+//!
+//! A step is any `Fn(S, &B, Key) -> Result<(S, M)>`, so a step bound to its configuration is
+//! `|s, b: &_, k| not_step(&config, s, b, k)`. Whoever needs another loop writes a `for`.
+
+pub mod checkpoint;
+mod compose;
+mod ema;
+mod observe;
+mod run;
+pub mod weights;
+
+pub use compose::{guard_finite, repeat};
+pub use ema::{with_ema, Averaged};
+pub use observe::{every, CsvLog, Observe, Progress};
+pub use run::{run, Step};
