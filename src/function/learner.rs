@@ -1,6 +1,7 @@
 //! Parameters together with the optimiser that moves them.
 
 use std::marker::PhantomData;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dfdx::nn::tensor_collection::*;
 use dfdx::prelude::*;
@@ -103,6 +104,27 @@ pub struct Learner<P, E: Real = f32, D: Engine<E> = Cpu> {
     adam: AdamConfig,
     updates: u64,
     moments: Vec<Moments<E>>,
+    spare: Spare<E, D>,
+}
+
+/// Gradient buffers of the parameters, all zero, kept from one update for the next. No part of the
+/// state: a clone starts without.
+#[derive(Debug)]
+struct Spare<E: Real, D: Engine<E>>(Mutex<Option<Gradients<E, D>>>);
+
+impl<E: Real, D: Engine<E>> Spare<E, D> {
+    fn none() -> Self {
+        Self(Mutex::new(None))
+    }
+    fn slot(&self) -> MutexGuard<'_, Option<Gradients<E, D>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<E: Real, D: Engine<E>> Clone for Spare<E, D> {
+    fn clone(&self) -> Self {
+        Self::none()
+    }
 }
 
 /// What an update can tell.
@@ -123,7 +145,8 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
     pub fn new(params: P, adam: AdamConfig) -> Result<Self> {
         adam.check()?;
         check_finite(&params)?;
-        Ok(Self { params, device: PhantomData, adam, updates: 0, moments: Vec::new() })
+        let (device, spare) = (PhantomData, Spare::none());
+        Ok(Self { params, device, adam, updates: 0, moments: Vec::new(), spare })
     }
 
     /// The parameters.
@@ -154,6 +177,8 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
 
     /// The parameters, to project or replace them.
     pub fn params_mut(&mut self) -> &mut P {
+        // Replaced tensors have new identities, under which the kept buffers would not be found.
+        self.spare = Spare::none();
         &mut self.params
     }
 
@@ -163,9 +188,9 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
         P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
     {
         let x = x.clone();
-        Constants::default()
-            .tensor(&x)
-            .scope(|| self.params.forward(x.traced(self.params.alloc_grads())))
+        let gradients = self.spare.slot().take();
+        let gradients = gradients.unwrap_or_else(|| self.params.alloc_grads());
+        Constants::default().tensor(&x).scope(|| self.params.forward(x.traced(gradients)))
     }
 
     /// The module at `y`, recorded for a gradient in `y`; the parameters are constant.
@@ -212,6 +237,7 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
         let moments = &mut self.moments;
         let mut step = Step { gradients: &mut gradients, moments, index: 0, update };
         walk(P::iter_tensors(&mut RecursiveWalker { m: &mut self.params, f: &mut step }));
+        *self.spare.slot() = Some(gradients);
         self.updates += 1;
         Ok(Descent { loss: value, gradient_norm })
     }

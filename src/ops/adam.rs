@@ -50,7 +50,8 @@ pub trait AdamOp<E: Real>: Device<E> {
         gradients: &mut Gradients<E, Self>,
     ) -> f64;
 
-    /// Updates `parameter` and its moments in place; moments of the wrong length start from zero.
+    /// Updates `parameter` and its moments in place and sets its gradient to zero; moments of the wrong
+    /// length start from zero.
     fn adam<S: Shape>(
         parameter: &mut Tensor<S, E, Self>,
         gradients: &mut Gradients<E, Self>,
@@ -91,7 +92,7 @@ where
         } else {
             values
                 .par_chunks_mut(CHUNK)
-                .zip(g.par_chunks(CHUNK))
+                .zip(g.par_chunks_mut(CHUNK))
                 .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
                 .for_each(|((p, g), (m, v))| step::<E>(p, g, m, v, update));
         }
@@ -114,7 +115,7 @@ vectorised! {
 }
 
 vectorised! {
-    fn step<E: Real>(p: &mut [E], g: &[E], m: &mut [E], v: &mut [E], u: &AdamUpdate) {
+    fn step<E: Real>(p: &mut [E], g: &mut [E], m: &mut [E], v: &mut [E], u: &AdamUpdate) {
         let (beta1, beta2) = (E::of(u.beta1), E::of(u.beta2));
         let (new1, new2) = (E::of(1.0 - u.beta1), E::of(1.0 - u.beta2));
         let count = u.count as f64;
@@ -124,9 +125,9 @@ vectorised! {
         let coupled = E::of(u.coupled_decay);
         let keep = E::of(1.0 - u.rate * u.decoupled_decay);
         for ((p, g), (m, v)) in p.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
-            let g = *g * scale + coupled * *p;
-            *m = *m * beta1 + g * new1;
-            *v = *v * beta2 + g * g * new2;
+            let slope = std::mem::replace(g, E::zero()) * scale + coupled * *p;
+            *m = *m * beta1 + slope * new1;
+            *v = *v * beta2 + slope * slope * new2;
             *p = *p * keep - rate * *m / (v.sqrt() * root + epsilon);
         }
     }

@@ -1,21 +1,22 @@
 //! Fused dense layers on slices: σ(x Wᵀ + b), forward and backward, for [`super::linear`] and
 //! [`super::mlp`].
 
-use rayon::prelude::*;
-
 use super::gemm::{multiply, Into, Matrix};
+use super::parallel::for_each_chunk;
 use super::simd::vectorised;
-use super::{Activation, Real, Scratch};
+use super::thin::{from_few, over_rows, to_few, transpose, THIN};
+use super::{Activation, Identity, Real, Scratch};
 
 /// Numbers below which an elementwise pass stays on the calling thread.
 const SERIAL: usize = 1 << 16;
 
-/// The parameters of one layer: weight `[outputs, inputs]` and bias `[outputs]`.
+/// The parameters of one layer: weight `[outputs, inputs]`, also transposed, and bias `[outputs]`.
 pub(crate) struct Layer<E: Real> {
-    pub(crate) weight: Scratch<E>,
-    pub(crate) bias: Scratch<E>,
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
+    weight: Scratch<E>,
+    transposed: Scratch<E>,
+    bias: Scratch<E>,
+    inputs: usize,
+    outputs: usize,
 }
 
 /// What a layer keeps for its backward pass: its output and, if the activation wants it, its input.
@@ -32,21 +33,40 @@ impl<E: Real> Kept<E> {
 }
 
 impl<E: Real> Layer<E> {
+    pub(crate) fn new(weight: Scratch<E>, bias: Scratch<E>) -> Self {
+        let outputs = bias.len();
+        let inputs = weight.len() / outputs;
+        let mut transposed = Scratch::new(weight.len());
+        transpose(&weight, outputs, inputs, &mut transposed);
+        Self { weight, transposed, bias, inputs, outputs }
+    }
+
     /// σ(x Wᵀ + b) for `x` of shape `[n, inputs]`.
     pub(crate) fn forward<A: Activation>(&self, x: &[E], n: usize) -> Kept<E> {
-        let mut output = Scratch::new(n * self.outputs);
-        multiply(self.x(x, n), self.w().transposed(), &mut output, Into::Overwrite);
-        let mut before = (!A::FROM_OUTPUT).then(|| Scratch::new(output.len()));
-        let pitch = chunk(n, self.outputs) * self.outputs;
-        match &mut before {
-            None if output.len() < SERIAL => bias_activate::<E, A>(&mut output, &self.bias),
-            None => output.par_chunks_mut(pitch).for_each(|y| bias_activate::<E, A>(y, &self.bias)),
-            Some(z) => output
-                .par_chunks_mut(pitch)
-                .zip(z.par_chunks_mut(pitch))
-                .for_each(|(y, z)| bias_keep_activate::<E, A>(y, z, &self.bias)),
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let mut output = Scratch::new(n * outputs);
+        if inputs <= THIN {
+            from_few::<E>(x, &self.transposed, inputs, &mut output, true);
+        } else if outputs <= THIN {
+            output.fill(E::zero());
+            to_few::<E>(x, &self.weight, outputs, &mut output);
+        } else {
+            let (x, w) =
+                (Matrix::new(x, n, inputs), Matrix::new(&self.transposed, inputs, outputs));
+            multiply(x, w, &mut output, Into::Overwrite);
         }
-        Kept { output, before }
+        let pitch = chunk(n, outputs) * outputs;
+        if A::FROM_OUTPUT {
+            for_each_chunk(&mut output, pitch, |_, y| bias_activate::<E, A>(y, &self.bias));
+            return Kept { output, before: None };
+        }
+        for_each_chunk(&mut output, pitch, |_, z| bias_activate::<E, Identity>(z, &self.bias));
+        let before = output;
+        let mut output = Scratch::new(before.len());
+        for_each_chunk(&mut output, pitch, |i, y| {
+            activate::<E, A>(y, &before[i * pitch..][..y.len()]);
+        });
+        Kept { output, before: Some(before) }
     }
 
     /// Turns the gradient of the output, in `delta`, into that of the pre-activation, and returns its
@@ -57,46 +77,49 @@ impl<E: Real> Layer<E> {
         delta: &mut [E],
         n: usize,
     ) -> Scratch<E> {
+        let pitch = chunk(n, self.outputs) * self.outputs;
+        let slopes = kept.for_slope();
+        for_each_chunk(delta, pitch, |i, d| {
+            times_slope::<E, A>(d, &slopes[i * pitch..][..d.len()])
+        });
         let mut bias = Scratch::new(self.outputs);
         bias.fill(E::zero());
-        if delta.len() < SERIAL {
-            slope_and_sum::<E, A>(delta, kept.for_slope(), &mut bias);
-            return bias;
-        }
-        // The partial sums are over a fixed partition of the rows, added up in order.
-        let pitch = chunk(n, self.outputs) * self.outputs;
-        let parts: Vec<Scratch<E>> = delta
-            .par_chunks_mut(pitch)
-            .zip(kept.for_slope().par_chunks(pitch))
-            .map(|(delta, kept)| {
-                let mut part = Scratch::new(self.outputs);
-                part.fill(E::zero());
-                slope_and_sum::<E, A>(delta, kept, &mut part);
-                part
-            })
-            .collect();
-        parts.iter().for_each(|part| add::<E>(&mut bias, part));
+        sum_rows::<E>(delta, &mut bias);
         bias
     }
 
     /// dW += δᵀ x.
     pub(crate) fn backward_weight(&self, delta: &[E], x: &[E], n: usize, dw: &mut [E]) {
-        multiply(self.delta(delta, n).transposed(), self.x(x, n), dw, Into::Add);
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        if outputs <= THIN {
+            over_rows::<E>(delta, x, outputs, dw);
+        } else if inputs <= THIN {
+            let (mut flipped, mut back) = (Scratch::new(dw.len()), Scratch::new(dw.len()));
+            flipped.fill(E::zero());
+            over_rows::<E>(x, delta, inputs, &mut flipped);
+            transpose(&flipped, inputs, outputs, &mut back);
+            add::<E>(dw, &back);
+        } else {
+            let (delta, x) = (Matrix::new(delta, n, outputs), Matrix::new(x, n, inputs));
+            multiply(delta.transposed(), x, dw, Into::Add);
+        }
     }
 
     /// dx = δ W or dx += δ W.
     pub(crate) fn backward_input(&self, delta: &[E], n: usize, dx: &mut [E], into: Into) {
-        multiply(self.delta(delta, n), self.w(), dx, into);
-    }
-
-    fn w(&self) -> Matrix<'_, E> {
-        Matrix::new(&self.weight, self.outputs, self.inputs)
-    }
-    fn x<'a>(&self, x: &'a [E], n: usize) -> Matrix<'a, E> {
-        Matrix::new(x, n, self.inputs)
-    }
-    fn delta<'a>(&self, delta: &'a [E], n: usize) -> Matrix<'a, E> {
-        Matrix::new(delta, n, self.outputs)
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        if outputs <= THIN {
+            from_few::<E>(delta, &self.weight, outputs, dx, into == Into::Overwrite);
+        } else if inputs <= THIN {
+            if into == Into::Overwrite {
+                dx.fill(E::zero());
+            }
+            to_few::<E>(delta, &self.transposed, inputs, dx);
+        } else {
+            let (delta, w) =
+                (Matrix::new(delta, n, outputs), Matrix::new(&self.weight, outputs, inputs));
+            multiply(delta, w, dx, into);
+        }
     }
 }
 
@@ -119,22 +142,25 @@ vectorised! {
     }
 }
 vectorised! {
-    fn bias_keep_activate<E: Real, A: Activation>(y: &mut [E], z: &mut [E], bias: &[E]) {
-        for (y, z) in y.chunks_exact_mut(bias.len()).zip(z.chunks_exact_mut(bias.len())) {
-            for ((y, z), b) in y.iter_mut().zip(z).zip(bias) {
-                *z = *y + *b;
-                *y = A::value(*z);
-            }
+    fn activate<E: Real, A: Activation>(y: &mut [E], z: &[E]) {
+        for (y, z) in y.iter_mut().zip(z) {
+            *y = A::value(*z);
         }
     }
 }
 vectorised! {
-    fn slope_and_sum<E: Real, A: Activation>(delta: &mut [E], kept: &[E], sum: &mut [E]) {
-        let width = sum.len();
-        for (delta, kept) in delta.chunks_exact_mut(width).zip(kept.chunks_exact(width)) {
-            for ((d, k), s) in delta.iter_mut().zip(kept).zip(sum.iter_mut()) {
-                *d *= A::slope(*k);
-                *s += *d;
+    fn times_slope<E: Real, A: Activation>(delta: &mut [E], kept: &[E]) {
+        for (d, k) in delta.iter_mut().zip(kept) {
+            *d *= A::slope(*k);
+        }
+    }
+}
+vectorised! {
+    /// sum += the sum of the rows of m
+    pub(crate) fn sum_rows<E: Real>(m: &[E], sum: &mut [E]) {
+        for row in m.chunks_exact(sum.len()) {
+            for (s, v) in sum.iter_mut().zip(row) {
+                *s += *v;
             }
         }
     }

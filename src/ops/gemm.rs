@@ -1,9 +1,13 @@
 //! Matrix products on slices, over the `gemm` crate.
 
+use super::parallel::for_each_chunk;
 use super::Real;
 
 /// Multiply-adds below which a product runs on the calling thread: waking another costs more.
-const SERIAL: usize = 1 << 21;
+const SERIAL: usize = 1 << 22;
+
+/// Columns of a panel: wider products of the `gemm` crate lose a tenth to the second-level cache.
+const PANEL: usize = 128;
 
 /// A matrix in a slice, with any strides.
 #[derive(Clone, Copy)]
@@ -28,10 +32,16 @@ impl<'a, E> Matrix<'a, E> {
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
-    /// Columns `from..from + cols` of a row-major matrix.
-    pub(crate) fn columns(self, from: usize, cols: usize) -> Self {
-        assert!(self.col_stride == 1 && from + cols <= self.cols);
-        Self { data: &self.data[from..], cols, ..self }
+    /// Columns `from..from + cols`.
+    pub(crate) fn some_columns(self, from: usize, cols: usize) -> Self {
+        assert!(from + cols <= self.cols);
+        Self { data: &self.data[from * self.col_stride..], cols, ..self }
+    }
+
+    /// Rows `from..from + rows`.
+    fn some_rows(self, from: usize, rows: usize) -> Self {
+        assert!(from + rows <= self.rows);
+        Self { data: &self.data[from * self.row_stride..], rows, ..self }
     }
 
     pub(crate) fn transposed(self) -> Self {
@@ -53,6 +63,9 @@ impl<'a, E> Matrix<'a, E> {
 }
 
 /// C = A B or C += A B, with C row-major `rows × cols` of pitch `pitch`.
+///
+/// Large products are cut into blocks of rows, over which the threads share, and panels of columns,
+/// which stay in cache. The cut depends on the sizes alone, so the result does not depend on threads.
 pub(crate) fn multiply_pitched<E: Real>(
     a: Matrix<E>,
     b: Matrix<E>,
@@ -62,14 +75,33 @@ pub(crate) fn multiply_pitched<E: Real>(
 ) {
     assert!(a.cols == b.rows && a.fits() && b.fits(), "operands of a product do not fit");
     assert!(b.cols <= pitch && (a.rows == 0 || c.len() >= (a.rows - 1) * pitch + b.cols));
-    let parallelism = if a.rows * a.cols * b.cols < SERIAL || rayon::current_num_threads() == 1 {
-        gemm::Parallelism::None
-    } else {
-        gemm::Parallelism::Rayon(0)
-    };
+    if a.rows * a.cols * b.cols < SERIAL {
+        return block(a, b, c, pitch, into);
+    }
+    let rows = a.rows.div_ceil(4).next_multiple_of(16);
+    for_each_chunk(c, rows * pitch, |i, c| {
+        let here = rows.min(a.rows - i * rows);
+        block(a.some_rows(i * rows, here), b, c, pitch, into);
+    });
+}
+
+/// One block of rows, panel by panel.
+fn block<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], pitch: usize, into: Into) {
+    for from in (0..b.cols).step_by(PANEL) {
+        let width = if b.cols - from < PANEL + PANEL / 2 { b.cols - from } else { PANEL };
+        panel(a, b.some_columns(from, width), &mut c[from..], pitch, into);
+        if from + width == b.cols {
+            break;
+        }
+    }
+}
+
+fn panel<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], pitch: usize, into: Into) {
+    debug_assert!(a.fits() && b.fits() && c.len() >= (a.rows - 1) * pitch + b.cols);
     let alpha = if into == Into::Add { E::one() } else { E::zero() };
-    // SAFETY: the assertions above bound every index that the strides and sizes can form, and `c` is
-    // borrowed mutably, hence aliases neither `a` nor `b`.
+    // SAFETY: `multiply_pitched` has checked that the strides and sizes of both operands stay inside
+    // their slices and those of the destination inside `c`; a part of an operand stays inside too. `c`
+    // is borrowed mutably, hence aliases neither `a` nor `b`.
     unsafe {
         gemm::gemm(
             a.rows,
@@ -90,7 +122,7 @@ pub(crate) fn multiply_pitched<E: Real>(
             false,
             false,
             false,
-            parallelism,
+            gemm::Parallelism::None,
         );
     }
 }

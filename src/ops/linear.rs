@@ -68,7 +68,7 @@ pub(crate) fn layer<const I: usize, const O: usize, E: Real>(l: &Linear<I, O, E,
 where
     Cpu: Device<E>,
 {
-    Layer { weight: read(&l.weight), bias: read(&l.bias), inputs: I, outputs: O }
+    Layer::new(read(&l.weight), read(&l.bias))
 }
 
 /// Adds the gradients of a layer's parameters to the store.

@@ -21,10 +21,12 @@ mod gemm;
 mod icnn;
 mod linear;
 mod mlp;
+mod parallel;
 mod real;
 mod row_cost;
 mod scratch;
 mod simd;
+mod thin;
 
 pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use adam::{AdamOp, AdamUpdate, Moments};

@@ -15,17 +15,17 @@ def write(name, packages, content):
     """Writes `content` (a dictionary) to <name>.json beside this script."""
     made_with = {"script": f"make_{name}.py", "python": platform.python_version()}
     made_with.update((p, importlib.metadata.version(p)) for p in packages)
-    text = json.dumps({"made_with": made_with, **content}, indent=1, allow_nan=False)
+    plain = json.dumps({"made_with": made_with, **content}, indent=1, allow_nan=False)
     # Lists of numbers, which `indent` spreads over one line each, are filled again.
-    text = re.sub(r"( *)(\"\w+\": )?\[([^][{}\"]+)\]", fill, text)
-    assert json.loads(text)["made_with"] == made_with and max(map(len, text.split("\n"))) < 100
+    text = re.sub(r"( *)(\"\w+\": )?\[([^][{}\"]+)\]", fill, plain)
+    assert json.loads(text) == json.loads(plain) and max(map(len, text.split("\n"))) < 100
     (HERE / f"{name}.json").write_text(text + "\n")
 
 
 def fill(match):
     indent, key, numbers = match.group(1), match.group(2) or "", " ".join(match.group(3).split())
-    inner = indent + " "
-    return textwrap.fill(f"{key}[{numbers}]", 98, initial_indent=indent, subsequent_indent=inner)
+    indents = {"initial_indent": indent, "subsequent_indent": indent + " "}
+    return textwrap.fill(f"{key}[{numbers}]", 98, break_on_hyphens=False, **indents)
 
 
 def finite(values):

@@ -12,6 +12,7 @@
 //! with all Aᵢ (and all Bᵢ) are one. `backward` is the reverse pass through both lines; σ' and σ''
 //! are functions of h.
 
+use super::super::dense::{add, sum_rows};
 use super::super::gemm::{multiply, multiply_pitched, Into, Matrix};
 use super::super::simd::vectorised;
 use super::super::{Activation, Identity, Real, Scratch};
@@ -131,7 +132,7 @@ impl<E: Real> Icnn<E> {
     /// The block of layer `i` in a matrix `[rows, S]`.
     fn block<'a>(&self, m: &'a [E], i: usize) -> Matrix<'a, E> {
         let rows = m.len() / self.total();
-        Matrix::new(m, rows, self.total()).columns(self.offset(i), self.widths[i])
+        Matrix::new(m, rows, self.total()).some_columns(self.offset(i), self.widths[i])
     }
 }
 
@@ -337,7 +338,7 @@ impl<E: Real> Pass<E> {
         }
         let at = net.offset(net.last());
         for row in dd.chunks_exact(s) {
-            super::add::<E>(&mut slopes.head, &row[at..]);
+            add::<E>(&mut slopes.head, &row[at..]);
         }
     }
 }
@@ -345,12 +346,12 @@ impl<E: Real> Pass<E> {
 impl<E: Real> Slopes<E> {
     /// Adds another set.
     pub(crate) fn add(&mut self, other: &Self) {
-        super::add::<E>(&mut self.factor, &other.factor);
-        super::add::<E>(&mut self.weight, &other.weight);
-        super::add::<E>(&mut self.bias, &other.bias);
-        super::add::<E>(&mut self.head, &other.head);
+        add::<E>(&mut self.factor, &other.factor);
+        add::<E>(&mut self.weight, &other.weight);
+        add::<E>(&mut self.bias, &other.bias);
+        add::<E>(&mut self.head, &other.head);
         for (c, o) in self.convex.iter_mut().zip(&other.convex) {
-            super::add::<E>(c, o);
+            add::<E>(c, o);
         }
     }
 
@@ -447,15 +448,6 @@ vectorised! {
         for ((dd, dz), (e, h)) in dd.iter_mut().zip(dz).zip(e.iter().zip(h)) {
             *dz += *dd * *e * A::curvature(*h);
             *dd *= A::slope(*h);
-        }
-    }
-}
-vectorised! {
-    fn sum_rows<E: Real>(m: &[E], sum: &mut [E]) {
-        for row in m.chunks_exact(sum.len()) {
-            for (s, v) in sum.iter_mut().zip(row) {
-                *s += *v;
-            }
         }
     }
 }

@@ -8,10 +8,10 @@ mod kernel;
 
 use dfdx::nn::tensor_collection::*;
 use dfdx::prelude::*;
-use rayon::prelude::*;
 
 use super::dense::add;
 use super::device::{gradient_mut, is_constant, read, take_gradient};
+use super::parallel::map_each;
 use super::{Activation, Real, Scratch};
 use crate::tensor::Points;
 pub(crate) use kernel::Icnn;
@@ -90,14 +90,18 @@ impl<E: Real> Icnn<E> {
         width: usize,
         write: impl Fn(&mut Pass<E>, &Self, &[E], &mut [E]) + Sync,
     ) -> (Vec<E>, Vec<Pass<E>>) {
-        let mut out = vec![E::zero(); x.len() / self.inputs * width];
-        let one = |(x, out): (&[E], &mut [E])| {
+        let n = x.len() / self.inputs;
+        let parts = map_each(n.div_ceil(ROWS), |i| {
+            let rows = ROWS.min(n - i * ROWS);
+            let x = &x[i * ROWS * self.inputs..][..rows * self.inputs];
             let mut pass = Pass::forward::<A>(self, x);
-            write(&mut pass, self, x, out);
-            pass
-        };
-        let chunks = x.par_chunks(ROWS * self.inputs).zip(out.par_chunks_mut(ROWS * width));
-        let passes = chunks.map(one).collect();
+            let mut out = Scratch::new(rows * width);
+            write(&mut pass, self, x, &mut out);
+            (out, pass)
+        });
+        let mut out = Vec::with_capacity(n * width);
+        parts.iter().for_each(|(part, _)| out.extend_from_slice(part));
+        let passes = parts.into_iter().map(|(_, pass)| pass).collect();
         (out, passes)
     }
 }
@@ -138,14 +142,7 @@ where
         let (parameters, output) = (parameters.clone(), y.clone());
         tape.add_backward_op(move |gradients| {
             let seeds = take_gradient(gradients, &output)?;
-            let mut unused = Vec::new();
-            let dx = match needs_x {
-                true => gradient_mut(gradients, &x)?,
-                false => {
-                    unused.resize(0, E::zero());
-                    &mut unused[..]
-                }
-            };
+            let dx = if needs_x { gradient_mut(gradients, &x)? } else { &mut [] };
             let slopes = backward::<N, M, E, A>(&net, &passes, &points, &seeds, what, dx);
             if needs_parameters {
                 let arrays = slopes.into_arrays(&net).into_iter();
@@ -166,20 +163,28 @@ fn backward<const N: usize, const M: usize, E: Real, A: Activation>(
     what: Output,
     dx: &mut [E],
 ) -> Slopes<E> {
-    let one = |((pass, x), (seed, dx)): ((&Pass<E>, &[E]), (&[E], Option<&mut [E]>))| {
+    let parts = map_each(passes.len(), |i| {
+        let rows = ROWS.min(x.len() / N - i * ROWS);
+        let seed = &seeds[i * ROWS * M..][..rows * M];
         let seed = match what {
             Output::Value => Seed::Value(seed),
             Output::Gradient => Seed::Gradient(seed),
         };
-        pass.backward::<A>(net, x, seed, dx)
-    };
-    let inputs = passes.par_iter().zip(x.par_chunks(ROWS * N));
-    let seeds = seeds.par_chunks(ROWS * M);
-    let parts: Vec<Slopes<E>> = if dx.is_empty() {
-        inputs.zip(seeds.map(|s| (s, None))).map(one).collect()
-    } else {
-        inputs.zip(seeds.zip(dx.par_chunks_mut(ROWS * N).map(Some))).map(one).collect()
-    };
+        let mut part = (!dx.is_empty()).then(|| {
+            let mut part = Scratch::new(rows * N);
+            part.fill(E::zero());
+            part
+        });
+        let x = &x[i * ROWS * N..][..rows * N];
+        let slopes = passes[i].backward::<A>(net, x, seed, part.as_deref_mut());
+        (slopes, part)
+    });
+    for (dx, (_, part)) in dx.chunks_mut(ROWS * N).zip(&parts) {
+        if let Some(part) = part {
+            add::<E>(dx, part);
+        }
+    }
+    let parts: Vec<Slopes<E>> = parts.into_iter().map(|(slopes, _)| slopes).collect();
     let mut parts = parts.into_iter();
     let first = parts.next().expect("a batch is not empty");
     parts.fold(first, |mut sum, part| {

@@ -1,0 +1,134 @@
+//! Products with one small dimension, where packing for a general product would cost more than the
+//! product. All matrices are row-major and contiguous.
+
+use super::simd::vectorised;
+use super::Real;
+
+/// The largest small dimension for which these are used.
+pub(crate) const THIN: usize = 8;
+
+vectorised! {
+    /// C = A B or C += A B for A `[n, k]`, B `[k, m]` with small k; `fresh` overwrites C.
+    pub(crate) fn from_few<E: Real>(a: &[E], b: &[E], k: usize, c: &mut [E], fresh: bool) {
+        let m = b.len() / k;
+        for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(m)) {
+            if fresh {
+                for (c, b) in c.iter_mut().zip(b) {
+                    *c = a[0] * *b;
+                }
+            }
+            for i in usize::from(fresh)..k {
+                for (c, b) in c.iter_mut().zip(&b[i * m..]) {
+                    *c += a[i] * *b;
+                }
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// C += A Bᵀ for A `[n, m]`, B `[k, m]` with small k.
+    pub(crate) fn to_few<E: Real>(a: &[E], b: &[E], k: usize, c: &mut [E]) {
+        const LANES: usize = 16;
+        let m = b.len() / k;
+        let full = m - m % LANES;
+        for (a, c) in a.chunks_exact(m).zip(c.chunks_exact_mut(k)) {
+            for (c, b) in c.iter_mut().zip(b.chunks_exact(m)) {
+                let mut lanes = [E::zero(); LANES];
+                let blocks = a[..full].chunks_exact(LANES).zip(b[..full].chunks_exact(LANES));
+                for (a, b) in blocks {
+                    for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+                        *lane += *a * *b;
+                    }
+                }
+                for (a, b) in a[full..].iter().zip(&b[full..]) {
+                    lanes[0] += *a * *b;
+                }
+                let mut width = LANES / 2;
+                while width > 0 {
+                    for i in 0..width {
+                        lanes[i] += lanes[i + width];
+                    }
+                    width /= 2;
+                }
+                *c += lanes[0];
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// C += Aᵀ B for A `[n, k]`, B `[n, m]` with small k: C is `[k, m]`.
+    pub(crate) fn over_rows<E: Real>(a: &[E], b: &[E], k: usize, c: &mut [E]) {
+        let m = c.len() / k;
+        for (a, b) in a.chunks_exact(k).zip(b.chunks_exact(m)) {
+            for (a, c) in a.iter().zip(c.chunks_exact_mut(m)) {
+                for (c, b) in c.iter_mut().zip(b) {
+                    *c += *a * *b;
+                }
+            }
+        }
+    }
+}
+
+/// The transpose of a `[rows, cols]` matrix, in tiles that stay in cache.
+pub(crate) fn transpose<E: Real>(from: &[E], rows: usize, cols: usize, to: &mut [E]) {
+    const TILE: usize = 16;
+    for i0 in (0..rows).step_by(TILE) {
+        for j0 in (0..cols).step_by(TILE) {
+            for j in j0..(j0 + TILE).min(cols) {
+                for i in i0..(i0 + TILE).min(rows) {
+                    to[j * rows + i] = from[i * cols + j];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Key;
+
+    #[test]
+    fn thin_products_agree_with_loops() {
+        let (n, m) = (5, 37);
+        for k in 1..=THIN {
+            let [p, q, r, s] = Key::new(0).split();
+            let (few, wide) = (p.normal(n * k), q.normal(n * m));
+            let (weight, start) = (r.normal(k * m), s.normal(n * m));
+            let close = |c: f32, e: f64| (f64::from(c) - e).abs() < 1e-5;
+            let dot = |len: usize, f: &dyn Fn(usize) -> f32| -> f64 {
+                (0..len).map(|i| f64::from(f(i))).sum()
+            };
+
+            let mut c = start.clone();
+            from_few::<f32>(&few, &weight, k, &mut c, false);
+            let expected = |p: usize| dot(k, &|i| few[p / m * k + i] * weight[i * m + p % m]);
+            assert!((0..n * m).all(|p| close(c[p] - start[p], expected(p))));
+            from_few::<f32>(&few, &weight, k, &mut c, true);
+            assert!((0..n * m).all(|p| close(c[p], expected(p))));
+
+            let mut c = vec![1.0; n * k];
+            to_few::<f32>(&wide, &weight, k, &mut c);
+            let expected =
+                |p: usize| 1.0 + dot(m, &|j| wide[p / k * m + j] * weight[p % k * m + j]);
+            assert!((0..n * k).all(|p| close(c[p], expected(p))));
+
+            let mut c = vec![1.0; k * m];
+            over_rows::<f32>(&few, &wide, k, &mut c);
+            let expected = |p: usize| 1.0 + dot(n, &|i| few[i * k + p / m] * wide[i * m + p % m]);
+            assert!((0..k * m).all(|p| close(c[p], expected(p))));
+        }
+    }
+
+    #[test]
+    fn transposing_twice_is_the_identity() {
+        let x = Key::new(1).normal(19 * 35);
+        let (mut y, mut z) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        transpose(&x, 19, 35, &mut y);
+        assert_eq!(y[3 * 19 + 2], x[2 * 35 + 3]);
+        transpose(&y, 35, 19, &mut z);
+        assert_eq!(x, z);
+    }
+}
