@@ -11,6 +11,7 @@
 //! | input-convex network | [`DenseIcnn<N, H, K, L, A>`](DenseIcnn) | potential with [`InputGradient`] |
 //! | x + M(x) | [`Displacement<M>`](Displacement) | map |
 //! | ∇f | [`GradientMap<F>`](GradientMap) | map |
+//! | −f | [`Negated<F>`](Negated) | potential |
 
 mod icnn;
 mod learner;
@@ -18,6 +19,7 @@ mod mlp;
 mod module;
 mod parameters;
 mod potential;
+mod pretrain;
 mod record;
 mod schedule;
 
@@ -25,6 +27,7 @@ pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
 pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};
-pub use potential::{Displacement, GradientMap, InputGradient, Potential, TransportMap};
+pub use potential::{Displacement, GradientMap, InputGradient, Negated, Potential, TransportMap};
+pub use pretrain::pretrain_identity;
 pub use record::{Persist, Record};
 pub use schedule::Schedule;

@@ -53,6 +53,10 @@ pub struct GradientMap<F>(pub F);
 #[derive(Clone, Debug)]
 pub struct Displacement<M>(pub M);
 
+/// The potential −f of a potential f: with an input-convex f, a concave one.
+#[derive(Clone, Debug)]
+pub struct Negated<F>(pub F);
+
 macro_rules! wrapper {
     ($name:ident) => {
         impl<F> NonMutableModule for $name<F> {}
@@ -72,6 +76,7 @@ macro_rules! wrapper {
 }
 wrapper!(GradientMap);
 wrapper!(Displacement);
+wrapper!(Negated);
 
 impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, F: InputGradient<N, E, D>>
     Module<Points<N, E, D, T>> for GradientMap<F>
@@ -93,5 +98,17 @@ where
     fn try_forward(&self, x: Points<N, E, D, T>) -> Result<Self::Output, Self::Error> {
         let (x, tape) = x.split_tape();
         self.0.forward(x.clone().put_tape(tape)).try_add(x)
+    }
+}
+
+impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, F> Module<Points<N, E, D, T>>
+    for Negated<F>
+where
+    F: Module<Points<N, E, D, T>, Output = Points<1, E, D, T>>,
+{
+    type Output = Points<1, E, D, T>;
+    type Error = <D as HasErr>::Err;
+    fn try_forward(&self, x: Points<N, E, D, T>) -> Result<Self::Output, Self::Error> {
+        self.0.forward(x).try_negate()
     }
 }
