@@ -1,10 +1,13 @@
-//! The names that an estimator or a training script needs, without clashes.
+//! The names that an estimator or a training script needs.
+//!
+//! Those of `dfdx` that come up most are among them; import others by name, since some names
+//! (`AdamConfig`, …) are also in `dfdx::prelude`.
 
 pub use crate::data::{GaussianMixture, KnownPair};
 pub use crate::error::{Error, Result};
 pub use crate::function::{
-    build, AdamConfig, Clip, Decay, DenseIcnn, Displacement, GradientMap, InputGradient, Learner,
-    Mlp, Potential, ResidualMlp, Schedule, TransportMap,
+    build, pretrain_identity, AdamConfig, Clip, Decay, DenseIcnn, Displacement, GradientMap,
+    InputGradient, Learner, Mlp, Negated, Potential, ResidualMlp, Schedule, TransportMap,
 };
 pub use crate::geometry::{
     Cosine, Cost, Euclidean, FnCost, HalfSqEuclidean, NegDot, PNorm, RowCost, SqEuclidean,
@@ -20,4 +23,8 @@ pub use crate::tensor::{points, rows, Points, Scalar, Taped, Values};
 pub use crate::train::{
     checkpoint, every, guard_finite, repeat, run, weights, with_ema, Averaged, CsvLog, Observe,
     Progress, Step,
+};
+
+pub use dfdx::prelude::{
+    BuildModule, Const, Cpu, HasShape, MeanTo, Module, SumTo, Tensor, TensorCollection,
 };

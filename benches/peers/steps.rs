@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use brenier::prelude::*;
 use cpu_time::ProcessTime;
-use dfdx::prelude::*;
 
 type Training = Box<dyn FnMut() -> Result<()>>;
 

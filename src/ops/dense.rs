@@ -37,7 +37,7 @@ impl<E: Real> Layer<E> {
         let outputs = bias.len();
         let inputs = weight.len() / outputs;
         let mut transposed = Scratch::new(weight.len());
-        transpose(&weight, outputs, inputs, &mut transposed);
+        transpose::<E>(&weight, outputs, inputs, &mut transposed);
         Self { weight, transposed, bias, inputs, outputs }
     }
 
@@ -97,7 +97,7 @@ impl<E: Real> Layer<E> {
             let (mut flipped, mut back) = (Scratch::new(dw.len()), Scratch::new(dw.len()));
             flipped.fill(E::zero());
             over_rows::<E>(x, delta, inputs, &mut flipped);
-            transpose(&flipped, inputs, outputs, &mut back);
+            transpose::<E>(&flipped, inputs, outputs, &mut back);
             add::<E>(dw, &back);
         } else {
             let (delta, x) = (Matrix::new(delta, n, outputs), Matrix::new(x, n, inputs));

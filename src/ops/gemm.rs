@@ -6,6 +6,9 @@ use super::Real;
 /// Multiply-adds below which a product runs on the calling thread: waking another costs more.
 const SERIAL: usize = 1 << 22;
 
+/// Most rows of a block.
+const ROWS: usize = 256;
+
 /// Columns of a panel: wider products of the `gemm` crate lose a tenth to the second-level cache.
 const PANEL: usize = 128;
 
@@ -54,6 +57,10 @@ impl<'a, E> Matrix<'a, E> {
         }
     }
 
+    pub(crate) fn cols(&self) -> usize {
+        self.cols
+    }
+
     fn fits(&self) -> bool {
         self.rows == 0
             || self.cols == 0
@@ -62,30 +69,7 @@ impl<'a, E> Matrix<'a, E> {
     }
 }
 
-/// C = A B or C += A B, with C row-major `rows × cols` of pitch `pitch`.
-///
-/// Large products are cut into blocks of rows, over which the threads share, and panels of columns,
-/// which stay in cache. The cut depends on the sizes alone, so the result does not depend on threads.
-pub(crate) fn multiply_pitched<E: Real>(
-    a: Matrix<E>,
-    b: Matrix<E>,
-    c: &mut [E],
-    pitch: usize,
-    into: Into,
-) {
-    assert!(a.cols == b.rows && a.fits() && b.fits(), "operands of a product do not fit");
-    assert!(b.cols <= pitch && (a.rows == 0 || c.len() >= (a.rows - 1) * pitch + b.cols));
-    if a.rows * a.cols * b.cols < SERIAL {
-        return block(a, b, c, pitch, into);
-    }
-    let rows = a.rows.div_ceil(4).next_multiple_of(16);
-    for_each_chunk(c, rows * pitch, |i, c| {
-        let here = rows.min(a.rows - i * rows);
-        block(a.some_rows(i * rows, here), b, c, pitch, into);
-    });
-}
-
-/// One block of rows, panel by panel.
+/// One block of rows, panel by panel, which stay in cache.
 fn block<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], pitch: usize, into: Into) {
     for from in (0..b.cols).step_by(PANEL) {
         let width = if b.cols - from < PANEL + PANEL / 2 { b.cols - from } else { PANEL };
@@ -97,9 +81,8 @@ fn block<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], pitch: usize, into: I
 }
 
 fn panel<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], pitch: usize, into: Into) {
-    debug_assert!(a.fits() && b.fits() && c.len() >= (a.rows - 1) * pitch + b.cols);
     let alpha = if into == Into::Add { E::one() } else { E::zero() };
-    // SAFETY: `multiply_pitched` has checked that the strides and sizes of both operands stay inside
+    // SAFETY: `check` has made sure that the strides and sizes of both operands stay inside
     // their slices and those of the destination inside `c`; a part of an operand stays inside too. `c`
     // is borrowed mutably, hence aliases neither `a` nor `b`.
     unsafe {
@@ -128,8 +111,36 @@ fn panel<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], pitch: usize, into: I
 }
 
 /// C = A B or C += A B, with C row-major and contiguous.
+///
+/// A large product is cut into blocks of rows, over which the threads share. The cut depends on the
+/// sizes alone, so the result does not depend on the number of threads.
 pub(crate) fn multiply<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], into: Into) {
-    multiply_pitched(a, b, c, b.cols, into);
+    check(&a, &b, c, b.cols);
+    if a.rows * a.cols * b.cols < SERIAL {
+        return block(a, b, c, b.cols, into);
+    }
+    let rows = a.rows.div_ceil(4).next_multiple_of(16).min(ROWS);
+    for_each_chunk(c, rows * b.cols, |i, c| {
+        let here = rows.min(a.rows - i * rows);
+        block(a.some_rows(i * rows, here), b, c, b.cols, into);
+    });
+}
+
+/// The same on the calling thread, with a C of pitch `pitch`: for callers that share out rows already.
+pub(crate) fn multiply_here<E: Real>(
+    a: Matrix<E>,
+    b: Matrix<E>,
+    c: &mut [E],
+    pitch: usize,
+    into: Into,
+) {
+    check(&a, &b, c, pitch);
+    block(a, b, c, pitch, into);
+}
+
+fn check<E>(a: &Matrix<E>, b: &Matrix<E>, c: &[E], pitch: usize) {
+    assert!(a.cols == b.rows && a.fits() && b.fits(), "operands of a product do not fit");
+    assert!(b.cols <= pitch && (a.rows == 0 || c.len() >= (a.rows - 1) * pitch + b.cols));
 }
 
 #[cfg(test)]

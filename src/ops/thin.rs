@@ -71,17 +71,36 @@ vectorised! {
     }
 }
 
-/// The transpose of a `[rows, cols]` matrix, in tiles that stay in cache.
-pub(crate) fn transpose<E: Real>(from: &[E], rows: usize, cols: usize, to: &mut [E]) {
-    const TILE: usize = 16;
-    for i0 in (0..rows).step_by(TILE) {
-        for j0 in (0..cols).step_by(TILE) {
-            for j in j0..(j0 + TILE).min(cols) {
-                for i in i0..(i0 + TILE).min(rows) {
+/// Side of the tiles of a transpose.
+const TILE: usize = 8;
+
+vectorised! {
+    /// The transpose of a `[rows, cols]` matrix.
+    pub(crate) fn transpose<E: Real>(from: &[E], rows: usize, cols: usize, to: &mut [E]) {
+        for i in (0..rows).step_by(TILE) {
+            for j in (0..cols).step_by(TILE) {
+                if i + TILE <= rows && j + TILE <= cols {
+                    transpose_tile(&from[i * cols + j..], cols, &mut to[j * rows + i..], rows);
+                    continue;
+                }
+                for (i, j) in (i..rows.min(i + TILE)).flat_map(|i| (j..cols.min(j + TILE)).map(move |j| (i, j))) {
                     to[j * rows + i] = from[i * cols + j];
                 }
             }
         }
+    }
+}
+
+/// One tile, through registers.
+#[inline(always)]
+fn transpose_tile<E: Real>(from: &[E], pitch: usize, to: &mut [E], to_pitch: usize) {
+    let mut tile = [[E::zero(); TILE]; TILE];
+    for (i, row) in tile.iter_mut().enumerate() {
+        row.copy_from_slice(&from[i * pitch..][..TILE]);
+    }
+    for j in 0..TILE {
+        let column: [E; TILE] = std::array::from_fn(|i| tile[i][j]);
+        to[j * to_pitch..][..TILE].copy_from_slice(&column);
     }
 }
 
@@ -126,9 +145,9 @@ mod tests {
     fn transposing_twice_is_the_identity() {
         let x = Key::new(1).normal(19 * 35);
         let (mut y, mut z) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        transpose(&x, 19, 35, &mut y);
+        transpose::<f32>(&x, 19, 35, &mut y);
         assert_eq!(y[3 * 19 + 2], x[2 * 35 + 3]);
-        transpose(&y, 35, 19, &mut z);
+        transpose::<f32>(&y, 35, 19, &mut z);
         assert_eq!(x, z);
     }
 }

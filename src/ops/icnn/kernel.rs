@@ -13,20 +13,42 @@
 //! are functions of h.
 
 use super::super::dense::{add, sum_rows};
-use super::super::gemm::{multiply, multiply_pitched, Into, Matrix};
+use super::super::gemm::{multiply_here, Into, Matrix};
 use super::super::simd::vectorised;
+use super::super::thin::transpose;
 use super::super::{Activation, Identity, Real, Scratch};
 
 /// The parameters of a DenseICNN; `A` is `[N, S]`, `B` is `[S, N]`, the Cᵢ are `[Hᵢ, Hᵢ₋₁]`.
 pub(crate) struct Icnn<E: Real> {
     pub(crate) inputs: usize,
     widths: Vec<usize>,
-    factor: Scratch<E>,
-    weight: Scratch<E>,
+    factor: Weight<E>,
+    weight: Weight<E>,
     bias: Scratch<E>,
-    convex: Vec<Scratch<E>>,
+    convex: Vec<Weight<E>>,
     head: Scratch<E>,
     beta: E,
+}
+
+/// A matrix and its transpose, both row-major: products with packed columns are a tenth slower.
+struct Weight<E: Real> {
+    rows: usize,
+    plain: Scratch<E>,
+    transposed: Scratch<E>,
+}
+
+impl<E: Real> Weight<E> {
+    fn new(plain: Scratch<E>, rows: usize) -> Self {
+        let mut transposed = Scratch::new(plain.len());
+        transpose::<E>(&plain, rows, plain.len() / rows, &mut transposed);
+        Self { rows, plain, transposed }
+    }
+    fn as_is(&self) -> Matrix<'_, E> {
+        Matrix::new(&self.plain, self.rows, self.plain.len() / self.rows)
+    }
+    fn flipped(&self) -> Matrix<'_, E> {
+        Matrix::new(&self.transposed, self.plain.len() / self.rows, self.rows)
+    }
 }
 
 /// Gradients of the parameters, in the layout of [`Icnn`].
@@ -58,6 +80,11 @@ pub(crate) enum Seed<'a, E> {
     Gradient(&'a [E]),
 }
 
+/// A product on this thread with a contiguous destination.
+fn multiply<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], into: Into) {
+    multiply_here(a, b, c, b.cols(), into);
+}
+
 fn zeros<E: Real>(n: usize) -> Scratch<E> {
     let mut s = Scratch::new(n);
     s.fill(E::zero());
@@ -74,54 +101,48 @@ impl<E: Real> Icnn<E> {
         let biases = arrays.iter().skip(2).step_by(4);
         let widths: Vec<usize> = biases.map(|b| b.len()).collect();
         let total = widths.iter().sum();
-        let mut net = Self {
-            inputs,
-            factor: Scratch::new(inputs * total),
-            weight: Scratch::new(inputs * total),
-            bias: Scratch::new(total),
-            convex: Vec::new(),
-            head: Scratch::copy_of(head),
-            beta: E::of(beta),
-            widths,
-        };
+        let (mut a, mut b) = (Scratch::new(inputs * total), Scratch::new(inputs * total));
+        let (mut bias, mut convex) = (Scratch::new(total), Vec::new());
         let (mut rest, mut offset) = (arrays, 0);
-        for i in 0..net.widths.len() {
-            let width = net.widths[i];
+        for (i, &width) in widths.iter().enumerate() {
             if i > 0 {
-                let (convex, tail) = rest.split_first()?;
-                if convex.len() != width * net.widths[i - 1] {
+                let (c, tail) = rest.split_first()?;
+                if c.len() != width * widths[i - 1] {
                     return None;
                 }
-                net.convex.push(Scratch::copy_of(convex));
+                convex.push(Weight::new(Scratch::copy_of(c), width));
                 rest = tail;
             }
-            let [factor, weight, bias, tail @ ..] = rest else { return None };
+            let [factor, weight, shift, tail @ ..] = rest else { return None };
             if factor.len() != inputs * width || weight.len() != inputs * width {
                 return None;
             }
-            for (to, from) in net.factor.chunks_exact_mut(total).zip(factor.chunks_exact(width)) {
+            for (to, from) in a.chunks_exact_mut(total).zip(factor.chunks_exact(width)) {
                 to[offset..offset + width].copy_from_slice(from);
             }
-            net.weight[inputs * offset..inputs * (offset + width)].copy_from_slice(weight);
-            net.bias[offset..offset + width].copy_from_slice(bias);
+            b[inputs * offset..inputs * (offset + width)].copy_from_slice(weight);
+            bias[offset..offset + width].copy_from_slice(shift);
             (rest, offset) = (tail, offset + width);
         }
-        (net.head.len() == *net.widths.last()?).then_some(net)
+        (head.len() == *widths.last()?).then(|| Self {
+            inputs,
+            factor: Weight::new(a, inputs),
+            weight: Weight::new(b, total),
+            bias,
+            convex,
+            head: Scratch::copy_of(head),
+            beta: E::of(beta),
+            widths,
+        })
     }
 
     fn total(&self) -> usize {
         self.bias.len()
     }
 
-    fn a(&self) -> Matrix<'_, E> {
-        Matrix::new(&self.factor, self.inputs, self.total())
-    }
-    fn b(&self) -> Matrix<'_, E> {
-        Matrix::new(&self.weight, self.total(), self.inputs)
-    }
     /// Cᵢ, for i ≥ 1.
-    fn c(&self, i: usize) -> Matrix<'_, E> {
-        Matrix::new(&self.convex[i - 1], self.widths[i], self.widths[i - 1])
+    fn c(&self, i: usize) -> &Weight<E> {
+        &self.convex[i - 1]
     }
     fn offset(&self, i: usize) -> usize {
         self.widths[..i].iter().sum()
@@ -143,15 +164,15 @@ impl<E: Real> Pass<E> {
         let (s, rows) = (net.total(), x.len() / net.inputs);
         let points = Matrix::new(x, rows, net.inputs);
         let mut pass = Self { u: Scratch::new(rows * s), h: Scratch::new(rows * s), adjoint: None };
-        multiply(points, net.a(), &mut pass.u, Into::Overwrite);
-        multiply(points, net.b().transposed(), &mut pass.h, Into::Overwrite);
+        multiply(points, net.factor.as_is(), &mut pass.u, Into::Overwrite);
+        multiply(points, net.weight.flipped(), &mut pass.h, Into::Overwrite);
         add_square_and_bias::<E>(&mut pass.h, &pass.u, &net.bias);
         for i in 1..net.widths.len() {
             let (from, at) = (net.offset(i - 1), net.offset(i));
             // h is read in block i - 1 and written in block i of the same rows: through a copy.
             let below = copy_block(&pass.h, s, from, net.widths[i - 1]);
             let below = Matrix::new(&below, rows, net.widths[i - 1]);
-            multiply_pitched(below, net.c(i).transposed(), &mut pass.h[at..], s, Into::Add);
+            multiply_here(below, net.c(i).flipped(), &mut pass.h[at..], s, Into::Add);
             for row in pass.h.chunks_exact_mut(s) {
                 activate::<E, A>(&mut row[at..at + net.widths[i]]);
             }
@@ -180,9 +201,9 @@ impl<E: Real> Pass<E> {
         for i in (0..net.widths.len()).rev() {
             let (at, width) = (net.offset(i), net.widths[i]);
             if i < net.last() {
-                multiply_pitched(
+                multiply_here(
                     net.block(&d, i + 1),
-                    net.c(i + 1),
+                    net.c(i + 1).as_is(),
                     &mut e[at..],
                     s,
                     Into::Overwrite,
@@ -204,8 +225,8 @@ impl<E: Real> Pass<E> {
         for (out, x) in out.iter_mut().zip(x) {
             *out = net.beta * *x;
         }
-        multiply(Matrix::new(&product, rows, s), net.a().transposed(), out, Into::Add);
-        multiply(Matrix::new(&d, rows, s), net.b(), out, Into::Add);
+        multiply(Matrix::new(&product, rows, s), net.factor.flipped(), out, Into::Add);
+        multiply(Matrix::new(&d, rows, s), net.weight.as_is(), out, Into::Add);
         self.adjoint = Some(Adjoint { d, e, product });
     }
 
@@ -220,10 +241,10 @@ impl<E: Real> Pass<E> {
         let (s, rows) = (net.total(), x.len() / net.inputs);
         let points = Matrix::new(x, rows, net.inputs);
         let mut slopes = Slopes {
-            factor: zeros(net.factor.len()),
-            weight: zeros(net.weight.len()),
+            factor: zeros(net.inputs * s),
+            weight: zeros(net.inputs * s),
             bias: zeros(s),
-            convex: net.convex.iter().map(|c| zeros(c.len())).collect(),
+            convex: net.convex.iter().map(|c| zeros(c.plain.len())).collect(),
             head: zeros(net.head.len()),
         };
         // Gradients of u and of the pre-activations z, to which both lines of the formulas add.
@@ -245,9 +266,9 @@ impl<E: Real> Pass<E> {
             let block = at..at + width;
             let from_above = i < net.last() || matches!(seed, Seed::Value(_));
             if i < net.last() {
-                multiply_pitched(
+                multiply_here(
                     net.block(&dz, i + 1),
-                    net.c(i + 1),
+                    net.c(i + 1).as_is(),
                     &mut dh[at..],
                     s,
                     Into::Overwrite,
@@ -277,8 +298,8 @@ impl<E: Real> Pass<E> {
         multiply(dz.transposed(), points, &mut slopes.weight, Into::Add);
         multiply(points.transposed(), du, &mut slopes.factor, Into::Add);
         if let Some(dx) = dx {
-            multiply(du, net.a().transposed(), dx, Into::Add);
-            multiply(dz, net.b(), dx, Into::Add);
+            multiply(du, net.factor.flipped(), dx, Into::Add);
+            multiply(dz, net.weight.as_is(), dx, Into::Add);
             match seed {
                 Seed::Gradient(seed) => {
                     dx.iter_mut().zip(seed).for_each(|(d, g)| *d += net.beta * *g);
@@ -311,8 +332,8 @@ impl<E: Real> Pass<E> {
         multiply(seed.transposed(), product, &mut slopes.factor, Into::Add);
         multiply(d.transposed(), seed, &mut slopes.weight, Into::Add);
         let (mut dp, mut dd) = (Scratch::new(rows * s), Scratch::new(rows * s));
-        multiply(seed, net.a(), &mut dp, Into::Overwrite);
-        multiply(seed, net.b().transposed(), &mut dd, Into::Overwrite);
+        multiply(seed, net.factor.as_is(), &mut dp, Into::Overwrite);
+        multiply(seed, net.weight.flipped(), &mut dd, Into::Overwrite);
         add_double_product::<E>(du, &adjoint.d, &dp);
         add_double_product::<E>(&mut dd, &self.u, &dp);
         // `dd` holds the gradient of d and, once a block is done, that of e.
@@ -320,7 +341,7 @@ impl<E: Real> Pass<E> {
             let (at, width) = (net.offset(i), net.widths[i]);
             let below = copy_block(&dd, s, net.offset(i - 1), net.widths[i - 1]);
             let below = Matrix::new(&below, rows, net.widths[i - 1]);
-            multiply_pitched(below, net.c(i).transposed(), &mut dd[at..], s, Into::Add);
+            multiply_here(below, net.c(i).flipped(), &mut dd[at..], s, Into::Add);
             let d = net.block(&adjoint.d, i);
             multiply(d.transposed(), below, &mut slopes.convex[i - 1], Into::Add);
             let rows = dd.chunks_exact_mut(s).zip(dz.chunks_exact_mut(s));

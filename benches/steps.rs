@@ -1,0 +1,66 @@
+//! Training steps: forward, backward and update.
+//!
+//! Names are `step/<case>/<shape>`; the work of each is stated in `docs/benchmarking.md`.
+
+use std::hint::black_box;
+
+use brenier::prelude::*;
+use criterion::{criterion_group, criterion_main, Criterion};
+
+/// Descent of the squared distance to a fixed target.
+fn regression<const I: usize, const O: usize, M>(c: &mut Criterion, name: &str, n: usize)
+where
+    M: BuildModule<Cpu, f32>
+        + Module<Points<I, f32, Cpu, Taped>, Output = Points<O, f32, Cpu, Taped>>,
+{
+    let [net, x, y] = Key::new(0).split();
+    let mut learner = Learner::<M>::new(build(net), AdamConfig::default()).expect("a network");
+    let x = points::<I>(x.normal(n * I)).expect("finite points");
+    let y = points::<O>(y.normal(n * O)).expect("finite points");
+    c.bench_function(name, |b| {
+        b.iter(|| {
+            let loss = SqEuclidean.paired(&y, learner.traced(black_box(&x))).expect("equal sizes");
+            learner.descend(loss.mean()).expect("a finite loss")
+        });
+    });
+}
+
+fn networks(c: &mut Criterion) {
+    regression::<64, 64, Mlp<64, 512, 2, 64>>(c, "step/mlp/64-512x3-64,n=1024", 1024);
+    regression::<2, 2, Mlp<2, 64, 2, 2>>(c, "step/mlp/2-64x3-2,n=256", 256);
+    regression::<64, 64, GradientMap<DenseIcnn<64, 256, 0, 256>>>(
+        c,
+        "step/icnn_gradient/64-256x2,n=1024",
+        1024,
+    );
+}
+
+/// Ten map steps and one potential step, perceptrons of three hidden layers of 128.
+fn transport<const N: usize>(c: &mut Criterion) {
+    let config = NotConfig::<SqEuclidean>::default();
+    let [f, t, p, q] = Key::new(0).split();
+    let (f, t): (Mlp<N, 128, 2, 1>, Mlp<N, 128, 2, N>) = (build(f), build(t));
+    let n = 256;
+    let source = points(p.normal(config.source_parts() * n * N)).expect("finite points");
+    let target = points(q.normal(n * N)).expect("finite points");
+    let batch = Batch::new(source, target).expect("finite points");
+    let mut state = Some(not_init(&config, f, t).expect("a configuration"));
+    c.bench_function(&format!("step/not/d={N},128x3,n={n},k=10"), |b| {
+        b.iter(|| {
+            let (next, metrics) = state
+                .take()
+                .map(|s| not_step(&config, s, black_box(&batch), Key::new(0)).expect("a step"))
+                .expect("a state");
+            state = Some(next);
+            metrics
+        });
+    });
+}
+
+fn estimators(c: &mut Criterion) {
+    transport::<2>(c);
+    transport::<64>(c);
+}
+
+criterion_group!(benches, networks, estimators);
+criterion_main!(benches);
