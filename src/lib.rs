@@ -85,4 +85,7 @@ pub mod train;
 pub mod data;
 pub mod score;
 
+#[cfg(feature = "plot")]
+pub mod plot;
+
 pub use error::{Error, Result};
