@@ -21,4 +21,6 @@ pub mod train;
 pub mod data;
 pub mod score;
 
+pub mod testing;
+
 pub use error::{Error, Result};
