@@ -252,7 +252,7 @@ where
 /// The README gives tolerances for absolute errors: 1e-10 in f64 (values reach 542, half a unit of
 /// which is 6e-14), and in f32 5e-5 for maps, whose coordinates reach 29 as sums of larger terms.
 /// Its 2e-4 for values in f32 is what their largest need; relative to the largest value of a network
-/// it is 4e-7, seven half units, and twice that also holds the small networks to their rounding.
+/// it is 4e-7, seven half units; three times that leaves room for another order of the sums.
 fn check_benchmark<const D: usize, const H: usize, const L: usize>() {
     let Some(folder) = data("w2bench") else { return };
     let file = safetensors(&folder.join(format!("mix3to10_d{D}.safetensors")));
@@ -284,7 +284,7 @@ fn check_benchmark<const D: usize, const H: usize, const L: usize>() {
             largest(map)
         );
         assert!(double.0 < 1e-10 && double.1 < 1e-10, "{net}: {double:?}");
-        assert!(single.0 < 8e-7 * largest(value) && single.1 < 5e-5, "{net}: {single:?}");
+        assert!(single.0 < 1.2e-6 * largest(value) && single.1 < 5e-5, "{net}: {single:?}");
     }
 }
 
