@@ -88,7 +88,9 @@ fn main() -> anyhow::Result<()> {
     weights::save(&out.join("map.safetensors"), &state.average)?;
     weights::save(&out.join("potential.safetensors"), state.state.potential.params())?;
 
-    println!("error against the true map at 16384 fresh points (0 % is exact, 100 % a constant map):");
+    println!(
+        "error against the true map at 16384 fresh points (0 % is exact, 100 % a constant map):"
+    );
     let b = baselines(&pair, score, 1 << 14)?;
     let learned = map_error(&pair, &state.average, score, 1 << 14)?;
     for (name, e) in [

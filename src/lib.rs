@@ -87,5 +87,6 @@ pub mod score;
 
 #[cfg(feature = "plot")]
 pub mod plot;
+pub mod testing;
 
 pub use error::{Error, Result};

@@ -168,5 +168,5 @@ mod tests {
     fn the_stream_of_a_seed_is_fixed() {
         assert_eq!(Key::new(0).indices(5, 1000), KNOWN);
     }
-    const KNOWN: [usize; 5] = [0; 5];
+    const KNOWN: [usize; 5] = [454, 437, 41, 463, 972];
 }

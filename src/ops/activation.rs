@@ -66,10 +66,11 @@ impl Activation for Relu {
     const FROM_OUTPUT: bool = true;
     #[inline(always)]
     fn value<E: Real>(z: E) -> E {
-        if z > E::zero() {
-            z
-        } else {
+        // This way round NaN stays NaN.
+        if z < E::zero() {
             E::zero()
+        } else {
+            z
         }
     }
     #[inline(always)]

@@ -71,10 +71,26 @@ where
     Layer::new(read(&l.weight), read(&l.bias))
 }
 
+/// Which parameters of a layer want a gradient: those that are not constant.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    weight: bool,
+    bias: bool,
+}
+
+impl Wanted {
+    pub(crate) fn of<const I: usize, const O: usize, E: Real>(l: &Linear<I, O, E, Cpu>) -> Self
+    where
+        Cpu: Device<E>,
+    {
+        Self { weight: !is_constant(&l.weight), bias: !is_constant(&l.bias) }
+    }
+}
+
 /// Adds the gradients of a layer's parameters to the store.
 pub(crate) fn accumulate<const I: usize, const O: usize, E: Real>(
     gradients: &mut Gradients<E, Cpu>,
-    to: &Linear<I, O, E, Cpu>,
+    (to, wanted): (&Linear<I, O, E, Cpu>, Wanted),
     layer: &Layer<E>,
     (delta, x, n): (&[E], &[E], usize),
     bias: &[E],
@@ -82,8 +98,12 @@ pub(crate) fn accumulate<const I: usize, const O: usize, E: Real>(
 where
     Cpu: Device<E>,
 {
-    add::<E>(gradient_mut(gradients, &to.bias)?, bias);
-    layer.backward_weight(delta, x, n, gradient_mut(gradients, &to.weight)?);
+    if wanted.bias {
+        add::<E>(gradient_mut(gradients, &to.bias)?, bias);
+    }
+    if wanted.weight {
+        layer.backward_weight(delta, x, n, gradient_mut(gradients, &to.weight)?);
+    }
     Ok(())
 }
 
@@ -120,7 +140,8 @@ fn on_cpu<const I: usize, const O: usize, E: Real, A: Activation, T: Tape<E, Cpu
 where
     Cpu: Device<E>,
 {
-    let (x, mut tape) = x.split_tape();
+    let needs_x = !is_constant(&x);
+    let (x, mut tape) = x.contiguous().split_tape();
     let n = x.shape().0;
     let device = x.device().clone();
     let (values, layer) = (read(&x), layer(to));
@@ -131,7 +152,7 @@ where
     }
     let y = device.tensor_from_vec(y, (n, Const::<O>));
     if T::OWNS_TAPE {
-        let (needs_x, needs_parameters) = (!is_constant(&x), !is_constant(&to.weight));
+        let wanted = Wanted::of(to);
         let (to, output) = (to.clone(), y.clone());
         tape.add_backward_op(move |gradients| {
             let mut delta = take_gradient(gradients, &output)?;
@@ -139,9 +160,7 @@ where
                 add::<E>(gradient_mut(gradients, &x)?, &delta);
             }
             let bias = layer.backward_activation::<A>(&kept, &mut delta, n);
-            if needs_parameters {
-                accumulate(gradients, &to, &layer, (&delta, &values, n), &bias)?;
-            }
+            accumulate(gradients, (&to, wanted), &layer, (&delta, &values, n), &bias)?;
             if needs_x {
                 layer.backward_input(&delta, n, gradient_mut(gradients, &x)?, Into::Add);
             }

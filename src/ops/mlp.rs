@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 use super::dense::{Kept, Layer};
 use super::device::{gradient_mut, is_constant, read, take_gradient};
 use super::gemm::Into;
-use super::linear::{accumulate, layer};
+use super::linear::{accumulate, layer, Wanted};
 use super::{Activation, Identity, Real, Scratch};
 use crate::tensor::Points;
 
@@ -31,7 +31,8 @@ where
         hidden: &[Linear<H, H, E, Self>],
         last: &Linear<H, O, E, Self>,
     ) -> Points<O, E, Self, T> {
-        let (x, mut tape) = x.split_tape();
+        let needs_x = !is_constant(&x);
+        let (x, mut tape) = x.contiguous().split_tape();
         let n = x.shape().0;
         let device = x.device().clone();
         let values = read(&x);
@@ -49,18 +50,17 @@ where
         let y = device.tensor_from_vec(out.output.to_vec(), (n, Const::<O>));
 
         if T::OWNS_TAPE {
-            let (needs_x, needs_parameters) = (!is_constant(&x), !is_constant(&last.weight));
-            let (first, hidden, last) = (first.clone(), hidden.to_vec(), last.clone());
+            let first = (first.clone(), Wanted::of(first));
+            let hidden: Vec<_> = hidden.iter().map(|h| (h.clone(), Wanted::of(h))).collect();
+            let last = (last.clone(), Wanted::of(last));
             let output = y.clone();
             tape.add_backward_op(move |gradients| {
                 let mut delta = take_gradient(gradients, &output)?;
                 let mut deeper = Scratch::new(n * H);
                 let below = |i: usize| -> &[E] { &inner[i].1.output };
                 let bias = last_layer.backward_activation::<Identity>(&out, &mut delta, n);
-                if needs_parameters {
-                    let at = (&delta[..], below(inner.len() - 1), n);
-                    accumulate(gradients, &last, &last_layer, at, &bias)?;
-                }
+                let at = (&delta[..], below(inner.len() - 1), n);
+                accumulate(gradients, (&last.0, last.1), &last_layer, at, &bias)?;
                 last_layer.backward_input(&delta, n, &mut deeper, Into::Overwrite);
 
                 let mut delta = Scratch::new(n * H);
@@ -68,18 +68,15 @@ where
                     std::mem::swap(&mut delta, &mut deeper);
                     let (layer, kept) = &inner[i + 1];
                     let bias = layer.backward_activation::<A>(kept, &mut delta, n);
-                    if needs_parameters {
-                        let at = (&delta[..], below(i), n);
-                        accumulate(gradients, &hidden[i], layer, at, &bias)?;
-                    }
+                    let at = (&delta[..], below(i), n);
+                    accumulate(gradients, (&hidden[i].0, hidden[i].1), layer, at, &bias)?;
                     layer.backward_input(&delta, n, &mut deeper, Into::Overwrite);
                 }
 
                 let (layer, kept) = &inner[0];
                 let bias = layer.backward_activation::<A>(kept, &mut deeper, n);
-                if needs_parameters {
-                    accumulate(gradients, &first, layer, (&deeper, &values, n), &bias)?;
-                }
+                let at = (&deeper[..], &values[..], n);
+                accumulate(gradients, (&first.0, first.1), layer, at, &bias)?;
                 if needs_x {
                     layer.backward_input(&deeper, n, gradient_mut(gradients, &x)?, Into::Add);
                 }

@@ -41,11 +41,12 @@ where
         x: &Points<N, E, Self>,
         y: Points<N, E, Self, T>,
     ) -> Values<E, Self, T> {
-        let (y, mut tape) = y.split_tape();
+        let constant = is_constant(&y);
+        let (y, mut tape) = y.contiguous().split_tape();
         let n = y.shape().0;
         assert_eq!(x.shape().0, n, "a paired cost needs as many sources as targets");
         let (source, target) = (read(x), read(&y));
-        let wanted = T::OWNS_TAPE && !is_constant(&y);
+        let wanted = T::OWNS_TAPE && !constant;
         let mut slopes = Scratch::new(if wanted { n * N } else { 0 });
         let rows = source.chunks_exact(N).zip(target.chunks_exact(N));
         let values: Vec<E> = if wanted {

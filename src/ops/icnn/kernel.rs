@@ -183,10 +183,10 @@ impl<E: Real> Pass<E> {
     /// v to `out` `[rows]`.
     pub(crate) fn write_value(&mut self, net: &Icnn<E>, x: &[E], out: &mut [E]) {
         let at = net.offset(net.last());
-        let half = net.beta * E::of(0.5);
+        let half = 0.5 * net.beta.double();
         let rows = self.h.chunks_exact(net.total()).zip(x.chunks_exact(net.inputs));
         for ((h, x), out) in rows.zip(out) {
-            *out = dot(&h[at..], &net.head) + half * dot(x, x);
+            *out = E::of(dot(&h[at..], &net.head) + half * dot(x, x));
         }
     }
 
@@ -403,8 +403,9 @@ fn copy_block<E: Real>(m: &[E], pitch: usize, at: usize, width: usize) -> Scratc
     out
 }
 
-fn dot<E: Real>(a: &[E], b: &[E]) -> E {
-    a.iter().zip(b).fold(E::zero(), |s, (a, b)| s + *a * *b)
+/// In double precision: the terms of a value cancel.
+fn dot<E: Real>(a: &[E], b: &[E]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a.double() * b.double()).sum()
 }
 
 /// out = seed · head, and slope += seed · h.

@@ -74,11 +74,6 @@ where
 }
 
 impl<E: Real> Icnn<E> {
-    /// v at the rows of `x`, shape `[n, N]`.
-    pub(crate) fn values<A: Activation>(&self, x: &[E]) -> Vec<E> {
-        self.evaluate::<A>(x, 1, Pass::write_value).0
-    }
-
     /// ∇v at the rows of `x`, shape `[n, N]`.
     pub(crate) fn gradients<A: Activation>(&self, x: &[E]) -> Vec<E> {
         self.evaluate::<A>(x, self.inputs, Pass::write_gradient::<A>).0
@@ -125,9 +120,10 @@ where
     T: Tape<E, Cpu>,
     Cpu: Device<E>,
 {
-    let (x, mut tape) = x.split_tape();
+    let needs_x = !is_constant(&x);
+    let (x, mut tape) = x.contiguous().split_tape();
     let (n, device) = (x.shape().0, x.device().clone());
-    let mut arrays = Arrays { read: Vec::new(), constant: true };
+    let mut arrays = Arrays { read: Vec::new(), wanted: Vec::new() };
     walk(parameters, &mut arrays);
     let net = Icnn::from_arrays(N, &arrays.read, strong_convexity)
         .expect("the module lists its tensors in the order of `IcnnParameters`");
@@ -138,14 +134,14 @@ where
     };
     let y = device.tensor_from_vec(out, (n, Const::<M>));
     if T::OWNS_TAPE {
-        let (needs_x, needs_parameters) = (!is_constant(&x), !arrays.constant);
+        let wanted = arrays.wanted;
         let (parameters, output) = (parameters.clone(), y.clone());
         tape.add_backward_op(move |gradients| {
             let seeds = take_gradient(gradients, &output)?;
             let dx = if needs_x { gradient_mut(gradients, &x)? } else { &mut [] };
             let slopes = backward::<N, M, E, A>(&net, &passes, &points, &seeds, what, dx);
-            if needs_parameters {
-                let arrays = slopes.into_arrays(&net).into_iter();
+            if wanted.contains(&true) {
+                let arrays = slopes.into_arrays(&net).into_iter().zip(wanted);
                 walk(&parameters, &mut Accumulate { gradients, arrays });
             }
             Ok(())
@@ -193,13 +189,13 @@ fn backward<const N: usize, const M: usize, E: Real, A: Activation>(
     })
 }
 
-/// Reads all tensors of a module in order, and whether all of them are constant.
+/// Reads all tensors of a module in order, and whether each wants a gradient (is not constant).
 struct Arrays<E: Real> {
     read: Vec<Scratch<E>>,
-    constant: bool,
+    wanted: Vec<bool>,
 }
 
-/// Adds arrays to the gradients of a module's tensors, in order.
+/// Adds arrays to the gradients of a module's tensors, in order, where they are wanted.
 struct Accumulate<'a, E: Real, I>
 where
     Cpu: Device<E>,
@@ -230,13 +226,13 @@ where
         _: TensorOptions<S, E, Cpu>,
         t: &Tensor<S, E, Cpu>,
     ) -> Result<Option<Tensor<S, E, Cpu>>, CpuError> {
-        self.constant &= is_constant(t);
+        self.wanted.push(!is_constant(t));
         self.read.push(read(t));
         Ok(None)
     }
 }
 
-impl<E: Real, I: Iterator<Item = Scratch<E>>> TensorVisitor<E, Cpu> for Accumulate<'_, E, I>
+impl<E: Real, I: Iterator<Item = (Scratch<E>, bool)>> TensorVisitor<E, Cpu> for Accumulate<'_, E, I>
 where
     Cpu: Device<E>,
 {
@@ -249,7 +245,7 @@ where
         _: TensorOptions<S, E, Cpu>,
         t: &Tensor<S, E, Cpu>,
     ) -> Result<Option<Tensor<S, E, Cpu>>, CpuError> {
-        if let Some(array) = self.arrays.next() {
+        if let Some((array, true)) = self.arrays.next() {
             add::<E>(gradient_mut(self.gradients, t)?, &array);
         }
         Ok(None)
