@@ -8,11 +8,12 @@
 //! `checkpoint.bin`, `map.safetensors` and `potential.safetensors`. `--resume` goes on from the
 //! checkpoint, bit for bit as if the run had not stopped; `--quick` trains for a few seconds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use brenier::plot;
 use brenier::prelude::*;
+use brenier::train::read_log;
 use clap::Parser;
 
 #[derive(Parser)]
@@ -36,6 +37,9 @@ struct Arguments {
 
 type Potential = Mlp<2, 128, 2, 1>;
 type Map = Displacement<Mlp<2, 128, 2, 2>>;
+
+/// Steps that a point of the curves is the mean of.
+const SMOOTHED: usize = 20;
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -74,6 +78,7 @@ fn main() -> anyhow::Result<()> {
         .starting_at(state.step())
         .take(steps.saturating_sub(state.step()) as usize);
 
+    // What is done, and what watches it.
     let step = with_ema(0.99, guard_finite(|s, b: &Batch<2>, k| not_step(&config, s, b, k)))?;
     let log = out.join("log.csv");
     let mut watch = (
@@ -101,6 +106,39 @@ fn main() -> anyhow::Result<()> {
     ] {
         println!("  {name:<9} L2-UVP {:8.3} %   cosine {:.4}", e.l2_uvp, e.cosine);
     }
-    println!("trained {} steps in {seconds:.1} s; results in {}", state.step(), out.display());
+    draw(&pair, &state.average, &log, out)?;
+    println!("trained to step {} in {seconds:.1} s; results in {}", state.step(), out.display());
     Ok(())
+}
+
+/// Source, target, learned and true map beside each other; the readings along the run.
+fn draw(pair: &KnownPair<2>, map: &Map, log: &Path, out: &Path) -> Result<()> {
+    let plane = plot::Plane::coordinates();
+    let [source, target] = Key::new(0).split();
+    let x = pair.source().sample(source, 1000)?;
+    let y = plane.project(&pair.target().sample(target, 1000)?);
+    let (truth, learned) = (pair.transport(&x)?, map.forward(x.clone()));
+    plot::MapPicture {
+        title: "Strong neural optimal transport".into(),
+        source: &plane.project(&x),
+        target: &y,
+        learned: &plane.project(&learned),
+        truth: Some(&plane.project(&truth)),
+        ..Default::default()
+    }
+    .write_svg(out.join("map.svg"))?;
+
+    let shown = ["transport_cost", "saddle_value", "potential_loss"];
+    let curves = read_log(log)?.into_iter().filter(|(name, _)| shown.contains(&&name[..]));
+    let smooth = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
+        let mean = |w: &[(f64, f64)]| w.iter().map(|p| p.1).sum::<f64>() / w.len() as f64;
+        points.chunks(SMOOTHED).map(|w| (w[w.len() - 1].0, mean(w))).collect()
+    };
+    plot::CurvePicture {
+        title: format!("Readings of the run, means of {SMOOTHED} steps"),
+        x_label: "step".into(),
+        curves: curves.map(|(name, p)| plot::Curve { name, points: smooth(p) }).collect(),
+        ..Default::default()
+    }
+    .write_svg(out.join("loss.svg"))
 }

@@ -80,10 +80,12 @@ impl<const N: usize> KnownPair<N> {
     /// None that a key can cause; those of [`standardised`](Self::standardised).
     pub fn random(key: Key) -> Result<Self> {
         let [means, factors, psi] = key.split();
-        let source = GaussianMixture::new(
-            means.normal(3 * N).iter().map(|m| 1.2 * m).collect(),
-            factors.normal(3 * N * N).iter().map(|f| 0.5 * f / (N as f32).sqrt()).collect(),
-        )?;
+        let tilt = 0.3 / (N as f32).sqrt();
+        let mut factors: Vec<f32> = factors.normal(3 * N * N).iter().map(|f| tilt * f).collect();
+        for factor in factors.chunks_exact_mut(N * N) {
+            factor.iter_mut().step_by(N + 1).for_each(|diagonal| *diagonal += 0.5);
+        }
+        let source = GaussianMixture::new(means.normal(3 * N), factors)?;
         Self::standardised(source, Arc::new(LogSumExp::random(psi, N)))
     }
 
@@ -133,7 +135,7 @@ pub struct LogSumExp {
 }
 
 impl LogSumExp {
-    /// `2 d + 4` normal anchors, at most 64, with offsets |aⱼ|²/2, temperature 0.3 and β = 0.3.
+    /// `2 d + 4` normal anchors, at most 64, with offsets |aⱼ|²/2, temperature 0.2 and β = 0.2.
     pub fn random(key: Key, dimension: usize) -> Self {
         let count = (2 * dimension + 4).min(64);
         let anchors: Vec<f32> = key.normal(count * dimension).iter().map(|a| 1.5 * a).collect();
@@ -141,7 +143,7 @@ impl LogSumExp {
             .chunks_exact(dimension)
             .map(|a| 0.5 * a.iter().map(|v| v * v).sum::<f32>())
             .collect();
-        Self { dimension, anchors, offsets, temperature: 0.3, strong_convexity: 0.3 }
+        Self { dimension, anchors, offsets, temperature: 0.2, strong_convexity: 0.2 }
     }
 
     fn gradient_at(&self, x: &[f32], out: &mut [f32]) {

@@ -155,12 +155,28 @@ vectorised! {
         }
     }
 }
+/// Columns that are summed in registers.
+const STRIPE: usize = 64;
+
 vectorised! {
     /// sum += the sum of the rows of m
     pub(crate) fn sum_rows<E: Real>(m: &[E], sum: &mut [E]) {
-        for row in m.chunks_exact(sum.len()) {
-            for (s, v) in sum.iter_mut().zip(row) {
-                *s += *v;
+        let width = sum.len();
+        let full = width - width % STRIPE;
+        for from in (0..full).step_by(STRIPE) {
+            let mut stripe = [E::zero(); STRIPE];
+            for row in m.chunks_exact(width) {
+                for (s, v) in stripe.iter_mut().zip(&row[from..from + STRIPE]) {
+                    *s += *v;
+                }
+            }
+            sum[from..from + STRIPE].iter_mut().zip(stripe).for_each(|(s, v)| *s += v);
+        }
+        if full < width {
+            for row in m.chunks_exact(width) {
+                for (s, v) in sum[full..].iter_mut().zip(&row[full..]) {
+                    *s += *v;
+                }
             }
         }
     }

@@ -12,59 +12,105 @@ vectorised! {
     pub(crate) fn from_few<E: Real>(a: &[E], b: &[E], k: usize, c: &mut [E], fresh: bool) {
         let m = b.len() / k;
         for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(m)) {
-            if fresh {
-                for (c, b) in c.iter_mut().zip(b) {
-                    *c = a[0] * *b;
+            match (a, fresh) {
+                // The commonest: a single output, and points of the plane.
+                ([a0], true) => c.iter_mut().zip(b).for_each(|(c, b)| *c = *a0 * *b),
+                ([a0, a1], true) => {
+                    let (b0, b1) = b.split_at(m);
+                    for (c, (b0, b1)) in c.iter_mut().zip(b0.iter().zip(b1)) {
+                        *c = *a0 * *b0 + *a1 * *b1;
+                    }
                 }
-            }
-            for i in usize::from(fresh)..k {
-                for (c, b) in c.iter_mut().zip(&b[i * m..]) {
-                    *c += a[i] * *b;
+                _ => {
+                    if fresh {
+                        c.fill(E::zero());
+                    }
+                    for (a, b) in a.iter().zip(b.chunks_exact(m)) {
+                        c.iter_mut().zip(b).for_each(|(c, b)| *c += *a * *b);
+                    }
                 }
             }
         }
     }
 }
 
+/// Rows that are worked on together, to hide the latency of the sums.
+const GROUP: usize = 8;
+/// Columns of a block in registers.
+const LANES: usize = 16;
+
 vectorised! {
     /// C += A Bᵀ for A `[n, m]`, B `[k, m]` with small k.
     pub(crate) fn to_few<E: Real>(a: &[E], b: &[E], k: usize, c: &mut [E]) {
-        const LANES: usize = 16;
         let m = b.len() / k;
-        let full = m - m % LANES;
-        for (a, c) in a.chunks_exact(m).zip(c.chunks_exact_mut(k)) {
+        let (groups, others) = (a.chunks_exact(GROUP * m), a.chunks_exact(GROUP * m).remainder());
+        for (a, c) in groups.zip(c.chunks_exact_mut(GROUP * k)) {
+            for (j, b) in b.chunks_exact(m).enumerate() {
+                let dots = dots::<E, GROUP>(a, b);
+                (0..GROUP).for_each(|i| c[i * k + j] += dots[i]);
+            }
+        }
+        let done = c.len() - others.len() / m * k;
+        for (a, c) in others.chunks_exact(m).zip(c[done..].chunks_exact_mut(k)) {
             for (c, b) in c.iter_mut().zip(b.chunks_exact(m)) {
-                let mut lanes = [E::zero(); LANES];
-                let blocks = a[..full].chunks_exact(LANES).zip(b[..full].chunks_exact(LANES));
-                for (a, b) in blocks {
-                    for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-                        *lane += *a * *b;
-                    }
-                }
-                for (a, b) in a[full..].iter().zip(&b[full..]) {
-                    lanes[0] += *a * *b;
-                }
-                let mut width = LANES / 2;
-                while width > 0 {
-                    for i in 0..width {
-                        lanes[i] += lanes[i + width];
-                    }
-                    width /= 2;
-                }
-                *c += lanes[0];
+                *c += dots::<E, 1>(a, b)[0];
             }
         }
     }
+}
+
+/// The inner products of `R` rows with b.
+#[inline(always)]
+fn dots<E: Real, const R: usize>(rows: &[E], b: &[E]) -> [E; R] {
+    let m = b.len();
+    let full = m - m % LANES;
+    let mut lanes = [[E::zero(); LANES]; R];
+    for at in (0..full).step_by(LANES) {
+        let b = &b[at..at + LANES];
+        for (i, lanes) in lanes.iter_mut().enumerate() {
+            let row = &rows[i * m + at..i * m + at + LANES];
+            for (lane, (a, b)) in lanes.iter_mut().zip(row.iter().zip(b)) {
+                *lane += *a * *b;
+            }
+        }
+    }
+    std::array::from_fn(|i| {
+        let lanes = &mut lanes[i];
+        for (a, b) in rows[i * m + full..(i + 1) * m].iter().zip(&b[full..]) {
+            lanes[0] += *a * *b;
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for i in 0..width {
+                lanes[i] += lanes[i + width];
+            }
+            width /= 2;
+        }
+        lanes[0]
+    })
 }
 
 vectorised! {
     /// C += Aᵀ B for A `[n, k]`, B `[n, m]` with small k: C is `[k, m]`.
     pub(crate) fn over_rows<E: Real>(a: &[E], b: &[E], k: usize, c: &mut [E]) {
+        const STRIPE: usize = 64;
         let m = c.len() / k;
-        for (a, b) in a.chunks_exact(k).zip(b.chunks_exact(m)) {
-            for (a, c) in a.iter().zip(c.chunks_exact_mut(m)) {
-                for (c, b) in c.iter_mut().zip(b) {
-                    *c += *a * *b;
+        let full = m - m % STRIPE;
+        for (i, c) in c.chunks_exact_mut(m).enumerate() {
+            for from in (0..full).step_by(STRIPE) {
+                let mut stripe = [E::zero(); STRIPE];
+                for (a, b) in a.chunks_exact(k).zip(b.chunks_exact(m)) {
+                    for (s, b) in stripe.iter_mut().zip(&b[from..from + STRIPE]) {
+                        *s += a[i] * *b;
+                    }
+                }
+                c[from..from + STRIPE].iter_mut().zip(stripe).for_each(|(c, s)| *c += s);
+            }
+            if full < m {
+                for (a, b) in a.chunks_exact(k).zip(b.chunks_exact(m)) {
+                    for (c, b) in c[full..].iter_mut().zip(&b[full..]) {
+                        *c += a[i] * *b;
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@
 //! | [`repeat`] | n steps on one batch |
 //! | [`guard_finite`] | a non-finite reading becomes an error |
 //! | [`with_ema`] | keeps a running average of the map |
-//! | [`every`], [`CsvLog`], [`Progress`] | watch a run |
+//! | [`every`], [`CsvLog`], [`Progress`] | watch a run; [`read_log`] reads a log back |
 //! | [`checkpoint`] | the whole state in one file, resumed bit for bit |
 //! | [`weights`] | the parameters of a module as safetensors |
 //!
@@ -16,11 +16,13 @@
 pub mod checkpoint;
 mod compose;
 mod ema;
+mod log;
 mod observe;
 mod run;
 pub mod weights;
 
 pub use compose::{guard_finite, repeat};
 pub use ema::{with_ema, Averaged};
-pub use observe::{every, CsvLog, Observe, Progress};
+pub use log::{read_log, CsvLog};
+pub use observe::{every, Observe, Progress};
 pub use run::{run, Step};

@@ -230,27 +230,24 @@ impl<E: Real> Pass<E> {
         self.adjoint = Some(Adjoint { d, e, product });
     }
 
-    /// Gradients of the parameters and, in `dx`, of the points, given that of the output.
+    /// Adds the gradients of the parameters and, in `dx`, of the points, given that of the output.
     pub(crate) fn backward<A: Activation>(
         &self,
         net: &Icnn<E>,
         x: &[E],
         seed: Seed<E>,
+        slopes: &mut Slopes<E>,
         dx: Option<&mut [E]>,
-    ) -> Slopes<E> {
+    ) {
         let (s, rows) = (net.total(), x.len() / net.inputs);
         let points = Matrix::new(x, rows, net.inputs);
-        let mut slopes = Slopes {
-            factor: zeros(net.inputs * s),
-            weight: zeros(net.inputs * s),
-            bias: zeros(s),
-            convex: net.convex.iter().map(|c| zeros(c.plain.len())).collect(),
-            head: zeros(net.head.len()),
-        };
         // Gradients of u and of the pre-activations z, to which both lines of the formulas add.
-        let (mut du, mut dz) = (zeros(rows * s), zeros(rows * s));
-        if let (Seed::Gradient(seed), Some(adjoint)) = (seed, &self.adjoint) {
-            self.adjoint_backward::<A>(net, adjoint, seed, &mut slopes, &mut du, &mut dz);
+        let (mut du, mut dz) = (Scratch::new(rows * s), zeros(rows * s));
+        match (seed, &self.adjoint) {
+            (Seed::Gradient(seed), Some(adjoint)) => {
+                self.adjoint_backward::<A>(net, adjoint, seed, slopes, &mut du, &mut dz);
+            }
+            _ => du.fill(E::zero()),
         }
 
         // Through h, from the last layer to the first.
@@ -312,10 +309,9 @@ impl<E: Real> Pass<E> {
                 }
             }
         }
-        slopes
     }
 
-    /// The reverse of the line of ∇v: adds to the slopes, to `du` and, through σ'', to `dz`.
+    /// The reverse of the line of ∇v: adds to the slopes and, through σ'', to `dz`; overwrites `du`.
     fn adjoint_backward<A: Activation>(
         &self,
         net: &Icnn<E>,
@@ -334,7 +330,7 @@ impl<E: Real> Pass<E> {
         let (mut dp, mut dd) = (Scratch::new(rows * s), Scratch::new(rows * s));
         multiply(seed, net.factor.as_is(), &mut dp, Into::Overwrite);
         multiply(seed, net.weight.flipped(), &mut dd, Into::Overwrite);
-        add_double_product::<E>(du, &adjoint.d, &dp);
+        double_product::<E>(du, &adjoint.d, &dp);
         add_double_product::<E>(&mut dd, &self.u, &dp);
         // `dd` holds the gradient of d and, once a block is done, that of e.
         for i in 1..net.widths.len() {
@@ -365,6 +361,16 @@ impl<E: Real> Pass<E> {
 }
 
 impl<E: Real> Slopes<E> {
+    pub(crate) fn zero(net: &Icnn<E>) -> Self {
+        Self {
+            factor: zeros(net.factor.plain.len()),
+            weight: zeros(net.weight.plain.len()),
+            bias: zeros(net.bias.len()),
+            convex: net.convex.iter().map(|c| zeros(c.plain.len())).collect(),
+            head: zeros(net.head.len()),
+        }
+    }
+
     /// Adds another set.
     pub(crate) fn add(&mut self, other: &Self) {
         add::<E>(&mut self.factor, &other.factor);

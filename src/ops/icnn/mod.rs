@@ -19,7 +19,10 @@ use kernel::{Pass, Seed, Slopes};
 
 /// Rows that go through the network together. The partition of a batch depends on nothing else, so
 /// that sums over it do not depend on the number of threads.
-const ROWS: usize = 256;
+const ROWS: usize = 128;
+
+/// Chunks of rows whose parameter gradients are summed in place before the sums are added.
+const GROUP: usize = 2;
 
 /// The module whose tensors are the parameters of the network, visited in the order: quadratic factor
 /// `[N, H]`, weight `[H, N]` and bias `[H]` of the first layer; for each further layer its convex
@@ -159,30 +162,30 @@ fn backward<const N: usize, const M: usize, E: Real, A: Activation>(
     what: Output,
     dx: &mut [E],
 ) -> Slopes<E> {
-    let parts = map_each(passes.len(), |i| {
-        let rows = ROWS.min(x.len() / N - i * ROWS);
-        let seed = &seeds[i * ROWS * M..][..rows * M];
-        let seed = match what {
-            Output::Value => Seed::Value(seed),
-            Output::Gradient => Seed::Gradient(seed),
-        };
-        let mut part = (!dx.is_empty()).then(|| {
-            let mut part = Scratch::new(rows * N);
-            part.fill(E::zero());
-            part
-        });
-        let x = &x[i * ROWS * N..][..rows * N];
-        let slopes = passes[i].backward::<A>(net, x, seed, part.as_deref_mut());
+    let parts = map_each(passes.len().div_ceil(GROUP), |g| {
+        let (first, last) = (g * GROUP, passes.len().min((g + 1) * GROUP));
+        let mut slopes = Slopes::zero(net);
+        let here = x.len().min(last * ROWS * N) - first * ROWS * N;
+        let mut part = Scratch::new(if dx.is_empty() { 0 } else { here });
+        part.fill(E::zero());
+        for i in first..last {
+            let rows = ROWS.min(x.len() / N - i * ROWS);
+            let seed = &seeds[i * ROWS * M..][..rows * M];
+            let seed = match what {
+                Output::Value => Seed::Value(seed),
+                Output::Gradient => Seed::Gradient(seed),
+            };
+            let at = (i - first) * ROWS * N;
+            let part = (!dx.is_empty()).then(|| &mut part[at..at + rows * N]);
+            passes[i].backward::<A>(net, &x[i * ROWS * N..][..rows * N], seed, &mut slopes, part);
+        }
         (slopes, part)
     });
-    for (dx, (_, part)) in dx.chunks_mut(ROWS * N).zip(&parts) {
-        if let Some(part) = part {
-            add::<E>(dx, part);
-        }
+    for (dx, (_, part)) in dx.chunks_mut(GROUP * ROWS * N).zip(&parts) {
+        add::<E>(dx, part);
     }
-    let parts: Vec<Slopes<E>> = parts.into_iter().map(|(slopes, _)| slopes).collect();
-    let mut parts = parts.into_iter();
-    let first = parts.next().expect("a batch is not empty");
+    let mut parts = parts.into_iter().map(|(slopes, _)| slopes);
+    let first = parts.next().unwrap_or_else(|| Slopes::zero(net));
     parts.fold(first, |mut sum, part| {
         sum.add(&part);
         sum
