@@ -2,9 +2,11 @@
 //!
 //! `dfdx` records first derivatives only. A loss on the map ∇v therefore needs ∇v as a forward
 //! expression; here that expression, and its backward pass (second derivatives of v), are written out.
-//! The formulas are in `kernel.rs`.
+//! The formulas are in `forward.rs`.
 
-mod kernel;
+mod backward;
+mod forward;
+mod net;
 
 use dfdx::nn::tensor_collection::*;
 use dfdx::prelude::*;
@@ -14,8 +16,10 @@ use super::device::{gradient_mut, is_constant, read, take_gradient};
 use super::parallel::map_each;
 use super::{Activation, Real, Scratch};
 use crate::tensor::Points;
-pub(crate) use kernel::Icnn;
-use kernel::{Pass, Seed, Slopes};
+use backward::Seed;
+use forward::Pass;
+pub(crate) use net::Icnn;
+use net::Slopes;
 
 /// Rows that go through the network together. The partition of a batch depends on nothing else, so
 /// that sums over it do not depend on the number of threads.
