@@ -115,8 +115,8 @@ fn main() -> anyhow::Result<()> {
 fn draw(pair: &KnownPair<2>, map: &Map, log: &Path, out: &Path) -> Result<()> {
     let plane = plot::Plane::coordinates();
     let [source, target] = Key::new(0).split();
-    let x = pair.source().sample(source, 1000)?;
-    let y = plane.project(&pair.target().sample(target, 1000)?);
+    let x = pair.source().sample(source, 500)?;
+    let y = plane.project(&pair.target().sample(target, 500)?);
     let (truth, learned) = (pair.transport(&x)?, map.forward(x.clone()));
     plot::MapPicture {
         title: "Strong neural optimal transport".into(),
@@ -129,7 +129,7 @@ fn draw(pair: &KnownPair<2>, map: &Map, log: &Path, out: &Path) -> Result<()> {
     .write_svg(out.join("map.svg"))?;
 
     let shown = ["transport_cost", "saddle_value", "potential_loss"];
-    let curves = read_log(log)?.into_iter().filter(|(name, _)| shown.contains(&&name[..]));
+    let curves = read_log(log)?.into_iter().filter(|c| shown.contains(&&c.name[..]));
     let smooth = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
         let mean = |w: &[(f64, f64)]| w.iter().map(|p| p.1).sum::<f64>() / w.len() as f64;
         points.chunks(SMOOTHED).map(|w| (w[w.len() - 1].0, mean(w))).collect()
@@ -137,7 +137,7 @@ fn draw(pair: &KnownPair<2>, map: &Map, log: &Path, out: &Path) -> Result<()> {
     plot::CurvePicture {
         title: format!("Readings of the run, means of {SMOOTHED} steps"),
         x_label: "step".into(),
-        curves: curves.map(|(name, p)| plot::Curve { name, points: smooth(p) }).collect(),
+        curves: curves.map(|c| plot::Curve { name: c.name, points: smooth(c.points) }).collect(),
         ..Default::default()
     }
     .write_svg(out.join("loss.svg"))

@@ -90,3 +90,8 @@ pub mod plot;
 pub mod testing;
 
 pub use error::{Error, Result};
+
+/// The code of the README, compiled and run.
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+pub struct Readme;

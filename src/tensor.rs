@@ -46,7 +46,7 @@ pub fn points_on<const N: usize, E: Real, D: Device<E>>(
     device: &D,
     rows: Vec<E>,
 ) -> Result<Points<N, E, D>> {
-    if N == 0 || rows.is_empty() || rows.len() % N != 0 {
+    if N == 0 || rows.is_empty() || !rows.len().is_multiple_of(N) {
         let expected = format!("a positive multiple of {N} numbers (one row per point)");
         return Err(Error::shape("points", expected, format!("{} numbers", rows.len())));
     }

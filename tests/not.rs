@@ -239,18 +239,18 @@ fn guard_finite_names_a_reading() {
         }
     }
     let step = guard_finite(|s: Counted, _: &(), _| Ok((Counted(s.0 + 1), Nan)));
-    let error = step(Counted(41), &(), Key::new(0)).err().unwrap().to_string();
+    let error = step.step(Counted(41), &(), Key::new(0)).err().unwrap().to_string();
     assert!(error.contains("drift is NaN at step 41"), "{error}");
 }
 
 #[test]
 fn repeat_takes_steps_with_keys_of_their_own() {
     let step = repeat(3, |s: Vec<Key>, _: &(), k| Ok(([s, vec![k]].concat(), k)));
-    let (keys, last) = step(vec![], &(), Key::new(1)).unwrap();
+    let (keys, last) = step.step(vec![], &(), Key::new(1)).unwrap();
     assert_eq!(keys.len(), 3);
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[2] == last);
     let none = repeat(0, |s: (), _: &(), _| Ok((s, ())));
-    assert!(none((), &(), Key::new(1)).is_err());
+    assert!(none.step((), &(), Key::new(1)).is_err());
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn the_average_follows_the_map() {
     let start = Averaged::new(state(&config));
     let first = rows(&start.average.forward(batch(1).source));
     let step = with_ema(0.5, |s, b: &Batch<2>, k| not_step(&config, s, b, k)).unwrap();
-    let (next, _) = step(start, &batch(2), Key::new(0)).unwrap();
+    let (next, _) = step.step(start, &batch(2), Key::new(0)).unwrap();
     // At step 0 the decay is min(0.5, 1/10): the average of each weight is 0.1 old + 0.9 new.
     let weight = |m: &Map2| rows(&m.0.first.weight);
     let (old, new) = (weight(state(&config).map.params()), weight(next.state.map.params()));

@@ -36,10 +36,9 @@ pub trait Persist {
 impl Record {
     /// Adds an array.
     pub fn put_array<E: Real>(&mut self, name: &str, shape: &[usize], values: &[E]) {
-        let size = size_of::<E>();
-        let mut bytes = Vec::with_capacity(values.len() * size);
+        let mut bytes = Vec::with_capacity(size_of_val(values));
         values.iter().for_each(|v| v.append_bytes(&mut bytes));
-        let array = Array { shape: shape.to_vec(), bytes_per_number: size, bytes };
+        let array = Array { shape: shape.to_vec(), bytes_per_number: size_of::<E>(), bytes };
         self.arrays.insert(name.into(), array);
     }
 

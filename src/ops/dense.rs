@@ -10,10 +10,14 @@ use super::{Activation, Identity, Real, Scratch};
 /// Numbers below which an elementwise pass stays on the calling thread.
 const SERIAL: usize = 1 << 16;
 
-/// The parameters of one layer: weight `[outputs, inputs]`, also transposed, and bias `[outputs]`.
+/// Points from which on a product with the transposed weight pays for transposing it.
+const MANY: usize = 512;
+
+/// The parameters of one layer: weight `[outputs, inputs]` and bias `[outputs]`; the transposed weight
+/// for thin inputs and many points.
 pub(crate) struct Layer<E: Real> {
     weight: Scratch<E>,
-    transposed: Scratch<E>,
+    transposed: Option<Scratch<E>>,
     bias: Scratch<E>,
     inputs: usize,
     outputs: usize,
@@ -33,11 +37,15 @@ impl<E: Real> Kept<E> {
 }
 
 impl<E: Real> Layer<E> {
-    pub(crate) fn new(weight: Scratch<E>, bias: Scratch<E>) -> Self {
+    /// A layer for `n` points.
+    pub(crate) fn new(weight: Scratch<E>, bias: Scratch<E>, n: usize) -> Self {
         let outputs = bias.len();
         let inputs = weight.len() / outputs;
-        let mut transposed = Scratch::new(weight.len());
-        transpose::<E>(&weight, outputs, inputs, &mut transposed);
+        let transposed = (inputs <= THIN || (outputs > THIN && n >= MANY)).then(|| {
+            let mut transposed = Scratch::new(weight.len());
+            transpose::<E>(&weight, outputs, inputs, &mut transposed);
+            transposed
+        });
         Self { weight, transposed, bias, inputs, outputs }
     }
 
@@ -45,15 +53,19 @@ impl<E: Real> Layer<E> {
     pub(crate) fn forward<A: Activation>(&self, x: &[E], n: usize) -> Kept<E> {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let mut output = Scratch::new(n * outputs);
-        if inputs <= THIN {
-            from_few::<E>(x, &self.transposed, inputs, &mut output, true);
-        } else if outputs <= THIN {
-            output.fill(E::zero());
-            to_few::<E>(x, &self.weight, outputs, &mut output);
-        } else {
-            let (x, w) =
-                (Matrix::new(x, n, inputs), Matrix::new(&self.transposed, inputs, outputs));
-            multiply(x, w, &mut output, Into::Overwrite);
+        match &self.transposed {
+            Some(w) if inputs <= THIN => from_few::<E>(x, w, inputs, &mut output, true),
+            _ if outputs <= THIN => {
+                output.fill(E::zero());
+                to_few::<E>(x, &self.weight, outputs, &mut output);
+            }
+            transposed => {
+                let w = match transposed {
+                    Some(w) => Matrix::new(w, inputs, outputs),
+                    None => Matrix::new(&self.weight, outputs, inputs).transposed(),
+                };
+                multiply(Matrix::new(x, n, inputs), w, &mut output, Into::Overwrite);
+            }
         }
         let pitch = chunk(n, outputs) * outputs;
         if A::FROM_OUTPUT {
@@ -108,17 +120,20 @@ impl<E: Real> Layer<E> {
     /// dx = δ W or dx += δ W.
     pub(crate) fn backward_input(&self, delta: &[E], n: usize, dx: &mut [E], into: Into) {
         let (inputs, outputs) = (self.inputs, self.outputs);
-        if outputs <= THIN {
-            from_few::<E>(delta, &self.weight, outputs, dx, into == Into::Overwrite);
-        } else if inputs <= THIN {
-            if into == Into::Overwrite {
-                dx.fill(E::zero());
+        match &self.transposed {
+            _ if outputs <= THIN => {
+                from_few::<E>(delta, &self.weight, outputs, dx, into == Into::Overwrite);
             }
-            to_few::<E>(delta, &self.transposed, inputs, dx);
-        } else {
-            let (delta, w) =
-                (Matrix::new(delta, n, outputs), Matrix::new(&self.weight, outputs, inputs));
-            multiply(delta, w, dx, into);
+            Some(w) if inputs <= THIN => {
+                if into == Into::Overwrite {
+                    dx.fill(E::zero());
+                }
+                to_few::<E>(delta, w, inputs, dx);
+            }
+            _ => {
+                let w = Matrix::new(&self.weight, outputs, inputs);
+                multiply(Matrix::new(delta, n, outputs), w, dx, into);
+            }
         }
     }
 }

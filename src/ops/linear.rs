@@ -63,12 +63,15 @@ where
     D::residual_linear::<N, A, T>(x, layer)
 }
 
-/// The numbers of a `dfdx` layer.
-pub(crate) fn layer<const I: usize, const O: usize, E: Real>(l: &Linear<I, O, E, Cpu>) -> Layer<E>
+/// The numbers of a `dfdx` layer, for `n` points.
+pub(crate) fn layer<const I: usize, const O: usize, E: Real>(
+    l: &Linear<I, O, E, Cpu>,
+    n: usize,
+) -> Layer<E>
 where
     Cpu: Device<E>,
 {
-    Layer::new(read(&l.weight), read(&l.bias))
+    Layer::new(read(&l.weight), read(&l.bias), n)
 }
 
 /// Which parameters of a layer want a gradient: those that are not constant.
@@ -144,7 +147,7 @@ where
     let (x, mut tape) = x.contiguous().split_tape();
     let n = x.shape().0;
     let device = x.device().clone();
-    let (values, layer) = (read(&x), layer(to));
+    let (values, layer) = (read(&x), layer(to, n));
     let kept = layer.forward::<A>(&values, n);
     let mut y = kept.output.to_vec();
     if skip == Skip::Add {

@@ -38,14 +38,14 @@ where
         let values = read(&x);
 
         let mut inner: Vec<(Layer<E>, Kept<E>)> = Vec::with_capacity(hidden.len() + 1);
-        let first_layer = layer(first);
+        let first_layer = layer(first, n);
         let kept = first_layer.forward::<A>(&values, n);
         inner.push((first_layer, kept));
-        for h in hidden.iter().map(layer) {
+        for h in hidden.iter().map(|h| layer(h, n)) {
             let kept = h.forward::<A>(&inner[inner.len() - 1].1.output, n);
             inner.push((h, kept));
         }
-        let last_layer = layer(last);
+        let last_layer = layer(last, n);
         let out = last_layer.forward::<Identity>(&inner[inner.len() - 1].1.output, n);
         let y = device.tensor_from_vec(out.output.to_vec(), (n, Const::<O>));
 

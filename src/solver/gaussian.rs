@@ -29,7 +29,7 @@ impl Gaussian {
     /// [`Error::Shape`] unless there are at least two points of dimension `d`; [`Error::NonFinite`] if
     /// a moment is not finite.
     pub fn fit(rows: &[f32], d: usize) -> Result<Self> {
-        if d == 0 || rows.len() % d != 0 || rows.len() < 2 * d {
+        if d == 0 || !rows.len().is_multiple_of(d) || rows.len() < 2 * d {
             let expected = format!("at least two points of dimension {d}");
             return Err(Error::shape("points", expected, format!("{} numbers", rows.len())));
         }

@@ -10,11 +10,8 @@ use crate::neural::{Readings, State};
 ///
 /// # Errors
 /// Those of the step; [`Error::InvalidConfig`] for `n = 0`, when the step is made.
-pub fn repeat<S, B, St: Step<S, B>>(
-    n: usize,
-    step: St,
-) -> impl Fn(S, &B, Key) -> Result<(S, St::Metrics)> {
-    move |state, batch, key| {
+pub fn repeat<S, B, St: Step<S, B>>(n: usize, step: St) -> impl Step<S, B, Metrics = St::Metrics> {
+    move |state: S, batch: &B, key: Key| {
         let mut done = step_or_count_error(n, &step, state, batch, key.fold_in(0))?;
         for i in 1..n as u64 {
             done = step.step(done.0, batch, key.fold_in(i))?;
@@ -38,12 +35,12 @@ fn step_or_count_error<S, B, St: Step<S, B>>(
 ///
 /// # Errors
 /// Those of the step, and [`Error::NonFinite`].
-pub fn guard_finite<S: State, B, St>(step: St) -> impl Fn(S, &B, Key) -> Result<(S, St::Metrics)>
+pub fn guard_finite<S: State, B, St>(step: St) -> impl Step<S, B, Metrics = St::Metrics>
 where
     St: Step<S, B>,
     St::Metrics: Readings,
 {
-    move |state, batch, key| {
+    move |state: S, batch: &B, key: Key| {
         let at = state.step();
         let (state, metrics) = step.step(state, batch, key)?;
         match metrics.readings().into_iter().find(|(_, value)| !value.is_finite()) {

@@ -40,7 +40,7 @@ impl<S, T: Clone> Averaged<S, T> {
 pub fn with_ema<S, T, E, D, B, St>(
     decay: f64,
     step: St,
-) -> Result<impl Fn(Averaged<S, T>, &B, Key) -> Result<(Averaged<S, T>, St::Metrics)>>
+) -> Result<impl Step<Averaged<S, T>, B, Metrics = St::Metrics>>
 where
     S: State + Mapped<Map = Learner<T, E, D>>,
     T: TensorCollection<E, D>,
@@ -51,7 +51,7 @@ where
     if !(0.0..1.0).contains(&decay) {
         return Err(Error::config("decay of the average", decay, "must be in [0, 1)"));
     }
-    Ok(move |averaged: Averaged<S, T>, batch: &B, key| {
+    Ok(move |averaged: Averaged<S, T>, batch: &B, key: Key| {
         let Averaged { state, mut average } = averaged;
         let k = state.step() as f64;
         let (state, metrics) = step.step(state, batch, key)?;

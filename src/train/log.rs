@@ -76,23 +76,31 @@ impl<S: State, M: Readings> Observe<S, M> for CsvLog<M> {
     }
 }
 
-/// The columns of a log but the first, each with its name and its points (step, reading). Cells that
-/// are no numbers are left out.
+/// A column of a log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogColumn {
+    /// Name of the reading.
+    pub name: String,
+    /// Step and reading.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// The columns of a log but the first, which holds the steps. Cells that are no numbers are left out.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read, [`Error::Format`] if it is no table.
-pub fn read_log(path: &Path) -> Result<Vec<(String, Vec<(f64, f64)>)>> {
+pub fn read_log(path: &Path) -> Result<Vec<LogColumn>> {
     let text = std::fs::read(path).map_err(Error::io("read", path))?;
     let mut reader = csv::Reader::from_reader(&text[..]);
-    let names = reader.headers().map_err(|e| Error::format(path, e))?;
-    let mut columns: Vec<(String, Vec<(f64, f64)>)> =
-        names.iter().skip(1).map(|n| (n.to_owned(), Vec::new())).collect();
+    let names = reader.headers().map_err(|e| Error::format(path, e))?.iter().skip(1);
+    let column = |name: &str| LogColumn { name: name.into(), points: Vec::new() };
+    let mut columns: Vec<LogColumn> = names.map(column).collect();
     for row in reader.records() {
         let row = row.map_err(|e| Error::format(path, e))?;
         let number = |i: usize| row.get(i).and_then(|c| c.parse::<f64>().ok());
         let Some(step) = number(0) else { continue };
-        for (i, (_, points)) in columns.iter_mut().enumerate() {
-            points.extend(number(i + 1).map(|v| (step, v)));
+        for (i, column) in columns.iter_mut().enumerate() {
+            column.points.extend(number(i + 1).map(|v| (step, v)));
         }
     }
     Ok(columns)

@@ -23,6 +23,6 @@ pub mod weights;
 
 pub use compose::{guard_finite, repeat};
 pub use ema::{with_ema, Averaged};
-pub use log::{read_log, CsvLog};
+pub use log::{read_log, CsvLog, LogColumn};
 pub use observe::{every, Observe, Progress};
 pub use run::{run, Step};

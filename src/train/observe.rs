@@ -48,7 +48,7 @@ impl<S, M, A: Observe<S, M>, B: Observe<S, M>, C: Observe<S, M>> Observe<S, M> f
 pub fn every<S: State, M, O: Observe<S, M>>(n: u64, mut observer: O) -> Result<impl Observe<S, M>> {
     check_count("interval of an observer", n as usize)?;
     Ok(move |state: &S, metrics: &M| {
-        if state.step() % n == 0 {
+        if state.step().is_multiple_of(n) {
             observer.observe(state, metrics)?;
         }
         Ok(())
