@@ -24,7 +24,7 @@ fn baselines_of_the_benchmark() {
     let Some(folder) = w2bench() else { return };
     fn check<const N: usize>(folder: &std::path::Path, identity: f64, linear: f64) {
         let pair = w2_benchmark_pair::<N>(folder).unwrap();
-        let b = baselines(&pair, Key::new(0), 1 << 16).unwrap();
+        let b = baselines(&pair, Key::new(0), 1 << 15).unwrap();
         println!("D = {N}: identity {:.2}, linear {:.2}", b.identity.l2_uvp, b.linear.l2_uvp);
         assert!((b.identity.l2_uvp / identity - 1.0).abs() < 0.015, "{N}: {:?}", b.identity);
         assert!((b.linear.l2_uvp / linear - 1.0).abs() < 0.015, "{N}: {:?}", b.linear);

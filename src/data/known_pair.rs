@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::GaussianMixture;
-use crate::error::{Error, Result};
+use crate::error::{check_positive, Error, Result};
 use crate::problem::Sampler;
 use crate::random::Key;
 use crate::solver::Gaussian;
@@ -39,7 +39,7 @@ pub struct PushForward<const N: usize>(KnownPair<N>);
 
 impl<const N: usize> KnownPair<N> {
     /// The pair of a source and a convex gradient as they are: shift `[N]` and scale are applied after
-    /// the gradient, T* = scale · (∇ψ + shift).
+    /// the gradient, T* = scale · (∇ψ + shift). The total variance of Q is estimated from 2¹⁷ points.
     ///
     /// # Errors
     /// [`Error::Shape`] for a shift of another length, [`Error::InvalidConfig`] for a scale that is not
@@ -50,15 +50,30 @@ impl<const N: usize> KnownPair<N> {
         shift: Vec<f32>,
         scale: f32,
     ) -> Result<Self> {
-        crate::error::check_positive("scale of a known map", scale.into())?;
+        let mut pair = Self::with_target_variance(source, psi, shift, scale, 1.0)?;
+        let sample = pair.target().sample(Key::new(0), STANDARDISE)?;
+        pair.target_variance = Gaussian::fit(&rows(&sample), N)?.total_variance();
+        check_positive("variance of the target", pair.target_variance)?;
+        Ok(pair)
+    }
+
+    /// [`new`](Self::new) with the sum of the variances of the coordinates of Q, where it is known.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::InvalidConfig`] for a variance that is not positive.
+    pub fn with_target_variance(
+        source: GaussianMixture<N>,
+        psi: Arc<dyn ConvexGradient>,
+        shift: Vec<f32>,
+        scale: f32,
+        target_variance: f64,
+    ) -> Result<Self> {
+        check_positive("scale of a known map", scale.into())?;
+        check_positive("variance of the target", target_variance)?;
         if shift.len() != N {
             return Err(Error::shape("shift of a known map", N, shift.len()));
         }
-        let mut pair = Self { source, psi, shift, scale, target_variance: f64::NAN };
-        let sample = pair.target().sample(Key::new(0), STANDARDISE)?;
-        pair.target_variance = Gaussian::fit(&rows(&sample), N)?.total_variance();
-        crate::error::check_positive("variance of the target", pair.target_variance)?;
-        Ok(pair)
+        Ok(Self { source, psi, shift, scale, target_variance })
     }
 
     /// The pair with shift and scale such that Q has mean zero and coordinates of mean variance one.

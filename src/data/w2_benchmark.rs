@@ -21,7 +21,7 @@ struct TwoNetworks(usize, [Vec<Vec<f32>>; 2]);
 
 /// The pair "Mix3toMix10" of dimension `N` from `folder`, which holds the networks
 /// (`mix3to10_d{N}.safetensors`: `v1`, `v2`) and the constants of the benchmark (`ref_d{N}.npz`:
-/// `mix_centers`, `mix_maps`, `mix_std`, `bench_shift`, `bench_scale`).
+/// `mix_centers`, `mix_maps`, `mix_std`, `bench_shift`, `bench_scale`, `output_var`).
 ///
 /// # Errors
 /// [`Error::Io`] if a file is missing (the message names it), [`Error::Format`] if one lacks an array
@@ -32,18 +32,17 @@ pub fn w2_benchmark_pair<const N: usize>(folder: &Path) -> Result<KnownPair<N>> 
     let network = |name| network::<N>(&networks_file, &arrays, name);
     let psi = TwoNetworks(N, [network("v1")?, network("v2")?]);
 
-    let constants =
-        Constants { path: folder.join(format!("ref_d{N}.npz")), found: BTreeMap::new() };
-    let found = read_npz(&constants.path)?;
-    let constants = Constants { found, ..constants };
-    let [deviation] = constants.take("mix_std", &[])?[..] else { unreachable!("a scalar") };
-    let [scale] = constants.take("bench_scale", &[])?[..] else { unreachable!("a scalar") };
+    let constants_file = folder.join(format!("ref_d{N}.npz"));
+    let constants = Constants { found: read_npz(&constants_file)?, path: constants_file };
+    let (deviation, scale) = (constants.scalar("mix_std")?, constants.scalar("bench_scale")?);
     let maps = constants.take("mix_maps", &[3, N, N])?;
     let source = GaussianMixture::new(
         constants.take("mix_centers", &[3, N])?,
         maps.iter().map(|m| m * deviation).collect(),
     )?;
-    KnownPair::new(source, Arc::new(psi), constants.take("bench_shift", &[N])?, scale)
+    let variance = constants.scalar("output_var")?;
+    let shift = constants.take("bench_shift", &[N])?;
+    KnownPair::with_target_variance(source, Arc::new(psi), shift, scale, variance.into())
 }
 
 /// The arrays of one network in the order that `Icnn` wants.
@@ -93,6 +92,11 @@ struct Constants {
 }
 
 impl Constants {
+    fn scalar(&self, name: &str) -> Result<f32> {
+        let missing = || Error::format(&self.path, format!("{name} is empty"));
+        self.take(name, &[])?.first().copied().ok_or_else(missing)
+    }
+
     fn take(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         match self.found.get(name) {
             None => Err(Error::format(&self.path, format!("no array {name}"))),
