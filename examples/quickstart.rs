@@ -65,9 +65,14 @@ fn main() -> anyhow::Result<()> {
     let mut state = Averaged::new(not_init(&config, f, t)?);
     let saved = out.join("checkpoint.bin");
     if arguments.resume {
-        let key: Key;
-        (state, _, key) = checkpoint::load::<_, NotConfig>(&saved, state)?;
+        let (of_then, key): (NotConfig, Key);
+        (state, of_then, key) = checkpoint::load(&saved, state)?;
         anyhow::ensure!(key == training, "the checkpoint is of a run with another seed");
+        if of_then != config {
+            println!(
+                "the settings differ from those of the checkpoint; going on with the new ones"
+            );
+        }
         println!("resumed at step {} of {steps}", state.step());
     }
 
@@ -84,7 +89,7 @@ fn main() -> anyhow::Result<()> {
     let mut watch = (
         CsvLog::resume(&log, state.step())?,
         Progress::new(steps),
-        every(250, |s: &_, _: &NotMetrics| checkpoint::save(&saved, s, &config, training))?,
+        every(100, |s: &_, _: &NotMetrics| checkpoint::save(&saved, s, &config, training))?,
     );
     let start = Instant::now();
     let state = run(&step, state, batches, training, &mut watch)?;

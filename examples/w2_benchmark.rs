@@ -113,7 +113,7 @@ fn benchmark<const N: usize, C, F, T>(
     networks: impl FnOnce([Key; 2]) -> Result<(F, T)>,
 ) -> anyhow::Result<()>
 where
-    C: Cost<N> + Default + Serialize + DeserializeOwned,
+    C: Cost<N> + Default + PartialEq + Serialize + DeserializeOwned,
     F: Potential<N> + Clone,
     T: TransportMap<N> + Clone,
 {
@@ -146,9 +146,14 @@ where
     let out = a.out.join(format!("d{N}"));
     let saved = out.join("checkpoint.bin");
     if a.resume {
-        let key: Key;
-        (state, _, key) = checkpoint::load::<_, NotConfig<C>>(&saved, state)?;
+        let (of_then, key): (NotConfig<C>, Key);
+        (state, of_then, key) = checkpoint::load(&saved, state)?;
         anyhow::ensure!(key == training, "the checkpoint is of a run with another seed");
+        if of_then != config {
+            println!(
+                "the settings differ from those of the checkpoint; going on with the new ones"
+            );
+        }
         println!("resumed at step {}", state.step());
     }
     let batches = Sampled::new(pair.source().clone(), pair.target(), a.batch)?

@@ -63,6 +63,9 @@ impl Schedule {
             Self::Cosine { floor, .. } if !(0.0..=1.0).contains(floor) => {
                 Err(Error::config("schedule.floor", floor, "must be in [0, 1]"))
             }
+            Self::Cosine { total: 0, .. } => {
+                Err(Error::config("schedule.total", 0, "must be at least 1 update"))
+            }
             Self::Cosine { warm_up, total, .. } if warm_up > total => {
                 Err(Error::config("schedule.warm_up", warm_up, "must not exceed schedule.total"))
             }

@@ -1,7 +1,7 @@
 //! Fused dense layers on slices: σ(x Wᵀ + b), forward and backward, for [`super::linear`] and
 //! [`super::mlp`].
 
-use super::gemm::{multiply, Into, Matrix};
+use super::gemm::{multiply, multiply_then, Into, Matrix};
 use super::parallel::for_each_chunk;
 use super::simd::vectorised;
 use super::thin::{from_few, over_rows, to_few, transpose, THIN};
@@ -53,32 +53,41 @@ impl<E: Real> Layer<E> {
     pub(crate) fn forward<A: Activation>(&self, x: &[E], n: usize) -> Kept<E> {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let mut output = Scratch::new(n * outputs);
+        let mut before = (!A::FROM_OUTPUT).then(|| Scratch::new(n * outputs));
+        // Where the derivatives want the input of the activation, the product goes there first.
+        let z = before.as_mut().unwrap_or(&mut output);
+        let finish = |z: &mut [E]| {
+            if A::FROM_OUTPUT {
+                bias_activate::<E, A>(z, &self.bias);
+            } else {
+                bias_activate::<E, Identity>(z, &self.bias);
+            }
+        };
         match &self.transposed {
-            Some(w) if inputs <= THIN => from_few::<E>(x, w, inputs, &mut output, true),
+            Some(w) if inputs <= THIN => {
+                from_few::<E>(x, w, inputs, z, true);
+                for_each_chunk(z, chunk(n, outputs) * outputs, |_, z| finish(z));
+            }
             _ if outputs <= THIN => {
-                output.fill(E::zero());
-                to_few::<E>(x, &self.weight, outputs, &mut output);
+                z.fill(E::zero());
+                to_few::<E>(x, &self.weight, outputs, z);
+                finish(z);
             }
             transposed => {
                 let w = match transposed {
                     Some(w) => Matrix::new(w, inputs, outputs),
                     None => Matrix::new(&self.weight, outputs, inputs).transposed(),
                 };
-                multiply(Matrix::new(x, n, inputs), w, &mut output, Into::Overwrite);
+                multiply_then(Matrix::new(x, n, inputs), w, z, Into::Overwrite, finish);
             }
         }
-        let pitch = chunk(n, outputs) * outputs;
-        if A::FROM_OUTPUT {
-            for_each_chunk(&mut output, pitch, |_, y| bias_activate::<E, A>(y, &self.bias));
-            return Kept { output, before: None };
+        if let Some(z) = &before {
+            let pitch = chunk(n, outputs) * outputs;
+            for_each_chunk(&mut output, pitch, |i, y| {
+                activate::<E, A>(y, &z[i * pitch..][..y.len()]);
+            });
         }
-        for_each_chunk(&mut output, pitch, |_, z| bias_activate::<E, Identity>(z, &self.bias));
-        let before = output;
-        let mut output = Scratch::new(before.len());
-        for_each_chunk(&mut output, pitch, |i, y| {
-            activate::<E, A>(y, &before[i * pitch..][..y.len()]);
-        });
-        Kept { output, before: Some(before) }
+        Kept { output, before }
     }
 
     /// Turns the gradient of the output, in `delta`, into that of the pre-activation, and returns its

@@ -111,18 +111,31 @@ fn panel<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], pitch: usize, into: I
 }
 
 /// C = A B or C += A B, with C row-major and contiguous.
+pub(crate) fn multiply<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], into: Into) {
+    multiply_then(a, b, c, into, |_| ());
+}
+
+/// The same, and `then(rows)` for each block of rows of C while it is in cache.
 ///
 /// A large product is cut into blocks of rows, over which the threads share. The cut depends on the
 /// sizes alone, so the result does not depend on the number of threads.
-pub(crate) fn multiply<E: Real>(a: Matrix<E>, b: Matrix<E>, c: &mut [E], into: Into) {
+pub(crate) fn multiply_then<E: Real>(
+    a: Matrix<E>,
+    b: Matrix<E>,
+    c: &mut [E],
+    into: Into,
+    then: impl Fn(&mut [E]) + Sync,
+) {
     check(&a, &b, c, b.cols);
-    if a.rows * a.cols * b.cols < SERIAL {
-        return block(a, b, c, b.cols, into);
-    }
-    let rows = a.rows.div_ceil(4).next_multiple_of(16).min(ROWS);
+    let rows = if a.rows * a.cols * b.cols < SERIAL {
+        a.rows
+    } else {
+        a.rows.div_ceil(4).next_multiple_of(16).min(ROWS)
+    };
     for_each_chunk(c, rows * b.cols, |i, c| {
         let here = rows.min(a.rows - i * rows);
         block(a.some_rows(i * rows, here), b, c, b.cols, into);
+        then(c);
     });
 }
 

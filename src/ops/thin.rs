@@ -120,17 +120,25 @@ vectorised! {
 /// Side of the tiles of a transpose.
 const TILE: usize = 8;
 
+/// Columns of a stripe of a transpose, whose images stay in the first-level cache.
+const BAND: usize = 64;
+
 vectorised! {
     /// The transpose of a `[rows, cols]` matrix.
     pub(crate) fn transpose<E: Real>(from: &[E], rows: usize, cols: usize, to: &mut [E]) {
-        for i in (0..rows).step_by(TILE) {
-            for j in (0..cols).step_by(TILE) {
-                if i + TILE <= rows && j + TILE <= cols {
-                    transpose_tile(&from[i * cols + j..], cols, &mut to[j * rows + i..], rows);
-                    continue;
-                }
-                for (i, j) in (i..rows.min(i + TILE)).flat_map(|i| (j..cols.min(j + TILE)).map(move |j| (i, j))) {
-                    to[j * rows + i] = from[i * cols + j];
+        for band in (0..cols).step_by(BAND) {
+            let band = band..cols.min(band + BAND);
+            for i in (0..rows).step_by(TILE) {
+                for j in band.clone().step_by(TILE) {
+                    if i + TILE <= rows && j + TILE <= band.end {
+                        transpose_tile(&from[i * cols + j..], cols, &mut to[j * rows + i..], rows);
+                    } else {
+                        for (i, j) in (i..rows.min(i + TILE))
+                            .flat_map(|i| (j..band.end.min(j + TILE)).map(move |j| (i, j)))
+                        {
+                            to[j * rows + i] = from[i * cols + j];
+                        }
+                    }
                 }
             }
         }
