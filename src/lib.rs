@@ -42,7 +42,7 @@
 //! | [`ops`] | differentiable operations with kernels of their own |
 //! | [`geometry`] | ground costs |
 //! | [`problem`] | samplers and batches |
-//! | [`solver`] | exact answers (Gaussian measures) |
+//! | [`solver`] | exact plans, transport on lines, Gaussian measures |
 //! | [`function`] | potentials, maps, networks, learners |
 //! | [`neural`] | the estimators |
 //! | [`train`] | the loop, observers, checkpoints |

@@ -50,15 +50,15 @@ def peers_python():
     return str(python)
 
 
-def build_ours():
+def build_ours(bench="peer_steps"):
     """Builds the bench and returns its executable."""
-    command = ["cargo", "bench", "--no-run", "--bench", "peer_steps", "--message-format=json"]
+    command = ["cargo", "bench", "--no-run", "--bench", bench, "--message-format=json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     for line in done.stdout.splitlines():
         message = json.loads(line) if line.startswith("{") else {}
-        if message.get("executable") and message["target"]["name"] == "peer_steps":
+        if message.get("executable") and message["target"]["name"] == bench:
             return message["executable"]
-    sys.exit("cargo named no executable for the bench peer_steps")
+    sys.exit(f"cargo named no executable for the bench {bench}")
 
 
 class Server:

@@ -25,7 +25,7 @@ mod parallel;
 mod real;
 mod row_cost;
 mod scratch;
-mod simd;
+pub(crate) mod simd;
 mod thin;
 
 pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};

@@ -69,7 +69,8 @@ impl Gaussian {
     /// # Errors
     /// [`Error::Shape`] if the dimensions differ, [`Error::InvalidConfig`] if S is singular.
     pub fn optimal_map(&self, to: &Self) -> Result<AffineMap> {
-        let (root, inverse) = self.roots(to)?;
+        self.check_dimension(to)?;
+        let (root, inverse) = self.roots()?;
         let middle = power(&(&root * &to.covariance * &root), f64::sqrt);
         let matrix = &inverse * middle * &inverse;
         let offset = &to.mean - &matrix * &self.mean;
@@ -82,19 +83,25 @@ impl Gaussian {
     /// # Errors
     /// As [`optimal_map`](Self::optimal_map).
     pub fn squared_distance(&self, to: &Self) -> Result<f64> {
-        let (root, _) = self.roots(to)?;
+        self.check_dimension(to)?;
+        let (root, _) = self.roots()?;
         let middle = power(&(&root * &to.covariance * &root), f64::sqrt);
         let means = (&self.mean - &to.mean).norm_squared();
         let traces = self.total_variance() + to.total_variance() - 2.0 * middle.trace();
         Ok(means + traces.max(0.0))
     }
 
-    /// S^{½} and S^{-½}.
-    fn roots(&self, to: &Self) -> Result<(DMatrix<f64>, DMatrix<f64>)> {
+    fn check_dimension(&self, to: &Self) -> Result<()> {
         let (d, other) = (self.mean.len(), to.mean.len());
-        if d != other {
-            return Err(Error::shape("target moments", format!("dimension {d}"), other));
+        if d == other {
+            Ok(())
+        } else {
+            Err(Error::shape("target moments", format!("dimension {d}"), other))
         }
+    }
+
+    /// S^{½} and S^{-½}.
+    pub(super) fn roots(&self) -> Result<(DMatrix<f64>, DMatrix<f64>)> {
         let eigen = SymmetricEigen::new(self.covariance.clone());
         let (least, largest) = (eigen.eigenvalues.min(), eigen.eigenvalues.max());
         if least.is_nan() || least <= 1e-12 * largest {
@@ -120,7 +127,7 @@ impl AffineMap {
 }
 
 /// f applied to the eigenvalues of a symmetric matrix (negative ones count as zero).
-fn power(matrix: &DMatrix<f64>, f: impl Fn(f64) -> f64) -> DMatrix<f64> {
+pub(super) fn power(matrix: &DMatrix<f64>, f: impl Fn(f64) -> f64) -> DMatrix<f64> {
     let eigen = SymmetricEigen::new((matrix + matrix.transpose()) * 0.5);
     let values = eigen.eigenvalues.map(|v| f(v.max(0.0)));
     &eigen.eigenvectors * DMatrix::from_diagonal(&values) * eigen.eigenvectors.transpose()
