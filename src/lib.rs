@@ -41,8 +41,8 @@
 //! | [`error`], [`random`], [`tensor`] | errors, keys, the names of tensors |
 //! | [`ops`] | differentiable operations with kernels of their own |
 //! | [`geometry`] | ground costs |
-//! | [`problem`] | samplers and batches |
-//! | [`solver`] | exact plans, transport on lines, Gaussian measures |
+//! | [`problem`] | samplers and batches; discrete problems |
+//! | [`solver`] | Sinkhorn, exact plans, transport on lines, Gaussian measures |
 //! | [`function`] | potentials, maps, networks, learners |
 //! | [`neural`] | the estimators |
 //! | [`train`] | the loop, observers, checkpoints |

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sum;
-use crate::ops::{Real, RowCost};
+use crate::ops::{CostForm, Real, RowCost};
 
 /// c(x, y) = 1 − ⟨x, y⟩ / (|x||y|), in [0, 2]; 1 with gradient 0 where x or y is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ impl<E: Real> RowCost<E> for NegDot {
     fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E {
         dy.iter_mut().zip(x).for_each(|(d, x)| *d = -*x);
         -dot(x, y)
+    }
+    fn form(&self) -> CostForm {
+        CostForm::NegativeProduct
     }
 }
 
@@ -54,5 +57,8 @@ impl<E: Real> RowCost<E> for Cosine {
             *d = cos * inverse_square * *y - inverse * *x;
         }
         E::one() - cos
+    }
+    fn form(&self) -> CostForm {
+        CostForm::Cosine
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sum;
-use crate::ops::{Real, RowCost};
+use crate::ops::{CostForm, Real, RowCost};
 
 /// c(x, y) = |x − y|².
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ impl<E: Real> RowCost<E> for SqEuclidean {
         scaled_difference(x, y, dy, E::of(2.0));
         square_distance(x, y)
     }
+    fn form(&self) -> CostForm {
+        CostForm::SquaredDistance { scale: 1.0 }
+    }
 }
 
 impl<E: Real> RowCost<E> for HalfSqEuclidean {
@@ -48,6 +51,9 @@ impl<E: Real> RowCost<E> for HalfSqEuclidean {
     fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E {
         scaled_difference(x, y, dy, E::one());
         E::of(0.5) * square_distance(x, y)
+    }
+    fn form(&self) -> CostForm {
+        CostForm::SquaredDistance { scale: 0.5 }
     }
 }
 
@@ -60,5 +66,8 @@ impl<E: Real> RowCost<E> for Euclidean {
         let scale = if distance > E::zero() { distance.recip() } else { E::zero() };
         scaled_difference(x, y, dy, scale);
         distance
+    }
+    fn form(&self) -> CostForm {
+        CostForm::Distance
     }
 }

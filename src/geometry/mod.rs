@@ -18,7 +18,7 @@ mod cost;
 mod euclidean;
 mod p_norm;
 
-pub use crate::ops::RowCost;
+pub use crate::ops::{CostForm, RowCost};
 pub use angular::{Cosine, NegDot};
 pub use cost::{Cost, FnCost};
 pub use euclidean::{Euclidean, HalfSqEuclidean, SqEuclidean};

@@ -13,6 +13,29 @@ pub trait RowCost<E: Real>: Clone + Send + Sync + 'static {
     fn value(&self, x: &[E], y: &[E]) -> E;
     /// c(x, y), with ∂c/∂y written to `dy`.
     fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E;
+    /// Which of the forms that solvers have kernels for this is; none unless overridden.
+    fn form(&self) -> CostForm {
+        CostForm::Other
+    }
+}
+
+/// Costs that solvers compute with kernels of their own instead of [`RowCost::value`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CostForm {
+    /// `scale` · |x − y|².
+    SquaredDistance {
+        /// The factor, positive.
+        scale: f64,
+    },
+    /// |x − y|.
+    Distance,
+    /// −⟨x, y⟩.
+    NegativeProduct,
+    /// 1 − ⟨x, y⟩ / (|x||y|), 1 where x or y is zero.
+    Cosine,
+    /// Anything else.
+    Other,
 }
 
 /// Row costs as a capability of a device.

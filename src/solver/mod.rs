@@ -1,7 +1,8 @@
-//! Exact answers.
+//! Answers for given points: entropic and exact.
 //!
 //! | what | between | file |
 //! |---|---|---|
+//! | [`sinkhorn`](sinkhorn()), [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
@@ -16,6 +17,7 @@ mod initial_basis;
 mod masses;
 mod network_simplex;
 mod scan;
+mod sinkhorn;
 mod sliced;
 mod spanning_tree;
 mod transport;
@@ -25,6 +27,10 @@ pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
+pub use sinkhorn::{
+    sinkhorn, sinkhorn_batch, Acceleration, Annealing, Epsilon, Form, Plan, Potentials,
+    SinkhornConfig, Solution, Status, Stop,
+};
 pub use sliced::{max_sliced_wasserstein, sliced_wasserstein, MaxSliced, Sliced, SlicedConfig};
 pub use transport::{
     exact_between, exact_transport, ExactConfig, ExactForm, ExactStatus, ExactTransport,

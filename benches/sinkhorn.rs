@@ -1,0 +1,62 @@
+//! Sinkhorn's algorithm on two normal clouds, in single precision.
+//!
+//! Names are `sinkhorn/<form>/<shape>`; `its` are fixed iterations at ε = 0.05 of the mean cost, `eps`
+//! marks runs to a marginal error of 1e-3. The clouds are those of the peers' figures.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use brenier::prelude::*;
+use brenier::problem::{Discrete, Relaxation};
+use brenier::solver::{sinkhorn, Epsilon, Form, SinkhornConfig, Stop};
+use criterion::{criterion_group, criterion_main, Criterion};
+
+fn clouds(n: usize, d: usize) -> (Vec<f32>, Vec<f32>) {
+    let [x, y] = Key::new(0).split();
+    let shift = 1.0 / (d as f32).sqrt();
+    (x.normal(n * d), y.normal(n * d).iter().map(|v| 0.8 * v + shift).collect())
+}
+
+fn fixed(c: &mut Criterion) {
+    for (form, name, shapes) in [
+        (Form::Stored, "stored", &[(256, 2), (1024, 2), (1024, 16), (1024, 64), (4096, 64)][..]),
+        (Form::Online, "online", &[(256, 2), (1024, 2), (1024, 16), (1024, 64), (4096, 2)][..]),
+    ] {
+        for &(n, d) in shapes {
+            let (x, y) = clouds(n, d);
+            let problem = Discrete::clouds(&SqEuclidean, &x, &y, d).expect("finite points");
+            let config = SinkhornConfig { stop: Stop::Iterations(100), form, ..Default::default() };
+            c.bench_function(&format!("sinkhorn/{name}/d={d},n={n},its=100"), |b| {
+                b.iter(|| sinkhorn(&config, black_box(&problem), None));
+            });
+        }
+    }
+}
+
+fn to_tolerance(c: &mut Criterion) {
+    for (n, epsilon) in [(1024, 0.05), (1024, 0.01), (4096, 0.05)] {
+        let (x, y) = clouds(n, 2);
+        let problem = Discrete::clouds(&SqEuclidean, &x, &y, 2).expect("finite points");
+        let epsilon_config = Epsilon::RelativeToMean(epsilon);
+        let config = SinkhornConfig { epsilon: epsilon_config, ..Default::default() };
+        c.bench_function(&format!("sinkhorn/auto/d=2,n={n},eps={epsilon}"), |b| {
+            b.iter(|| sinkhorn(&config, black_box(&problem), None));
+        });
+    }
+    let (x, y) = clouds(1024, 2);
+    let kl = Relaxation::Kl { tau: 0.95 };
+    let problem = Discrete::clouds(&SqEuclidean, &x, &y, 2).expect("finite points");
+    let problem = problem.relaxed(kl, kl).expect("a relaxation");
+    let config = SinkhornConfig::default();
+    c.bench_function("sinkhorn/relaxed/d=2,n=1024,eps=0.05,tau=0.95", |b| {
+        b.iter(|| sinkhorn(&config, black_box(&problem), None));
+    });
+}
+
+fn settings() -> Criterion {
+    let (warm, measured) = (Duration::from_millis(300), Duration::from_secs(1));
+    Criterion::default().sample_size(10).warm_up_time(warm).measurement_time(measured)
+}
+
+criterion_group!(name = benches; config = settings(); targets = fixed, to_tolerance);
+criterion_main!(benches);

@@ -1,0 +1,290 @@
+//! The iteration: one pass over the rows of the kernel updates both marginals.
+//!
+//! The plan is Pᵢⱼ = zᵢ Kᵢⱼ wⱼ with K = 2^(p + q + κ), z = a u, w = b v: potentials p, q that are fixed
+//! for a while and scalings u, v that change. Row by row, rᵢ = Σⱼ Kᵢⱼ wⱼ gives uᵢ, and with it the row is
+//! added to the column sums while it is in cache; those then give v. When scalings grow, they are
+//! absorbed into the potentials; where sums under- or overflow, the pass is discarded and both
+//! marginals are updated with explicit maxima.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::kernels::{self, contracted};
+use super::shape::Power;
+use super::tile::Tiles;
+use super::update::{Points, Rule, Tally, Update};
+use crate::error::Result;
+use crate::ops::parallel::for_each_chunk;
+use crate::ops::{Real, Scratch};
+use crate::problem::Discrete;
+
+/// Pairs of a chunk of rows, which is the unit that threads share.
+const CHUNK: usize = 1 << 17;
+/// Most chunks: each has column sums of its own.
+const CHUNKS: usize = 32;
+/// Most rows of a block.
+pub(super) const BLOCK: usize = 64;
+
+/// One marginal.
+pub(super) struct Side<E> {
+    /// Weights of sum 1.
+    pub(super) weight: Vec<E>,
+    /// Potentials relative to the offsets, in the exponents of the kernel.
+    pub(super) potential: Vec<E>,
+    /// Potentials with the offsets; only if τ < 1.
+    pub(super) absolute: Vec<E>,
+    /// Scalings not yet absorbed.
+    pub(super) scale: Vec<E>,
+    /// Weights times scalings.
+    pub(super) product: Vec<E>,
+    /// Sums over the kernel, from the last pass.
+    pub(super) sums: Vec<E>,
+    pub(super) tau: f64,
+    /// log₂ of the mass of the other side.
+    pub(super) shift: f64,
+}
+
+impl<E> Side<E> {
+    fn points<'s>(&'s self, range: Range<usize>, sums: &'s [E]) -> Points<'s, E> {
+        Points { weight: &self.weight[range.clone()], sums, absolute: &self.absolute[range] }
+    }
+}
+
+pub(super) struct Engine<'a, E: Real> {
+    pub(super) tiles: Tiles<'a, E>,
+    pub(super) sides: [Side<E>; 2],
+    pub(super) rows_per_chunk: usize,
+    pub(super) block: usize,
+    /// The kernel, if it is stored.
+    stored: Option<Vec<E>>,
+    /// Column sums of each chunk.
+    columns: Vec<E>,
+    saved: Vec<E>,
+    /// Added to the potentials of the rows and taken from those of the columns.
+    pub(super) drift: f64,
+}
+
+impl<'a, E: Real> Engine<'a, E> {
+    /// `shifts`: log₂ of the masses of target and source.
+    pub(super) fn new(
+        problem: &Discrete<'_, E>,
+        tiles: Tiles<'a, E>,
+        stored: bool,
+        shifts: [f64; 2],
+    ) -> Self {
+        let (n, m) = problem.sizes();
+        let chunks = (n.saturating_mul(m) / CHUNK).clamp(1, CHUNKS);
+        let rows_per_chunk = n.div_ceil(chunks).next_multiple_of(4);
+        let masses = problem.masses();
+        let side = |k: usize, weights: &[E]| {
+            let one = vec![E::one(); weights.len()];
+            let zero = vec![E::zero(); weights.len()];
+            Side {
+                weight: weights.iter().map(|w| E::of(w.double() / masses[k])).collect(),
+                potential: zero.clone(),
+                absolute: zero.clone(),
+                scale: one,
+                product: zero.clone(),
+                sums: zero,
+                tau: problem.relaxation[k].tau(),
+                shift: shifts[k],
+            }
+        };
+        Self {
+            // A block of a stored kernel should be read again from the first-level cache.
+            block: match stored {
+                true => ((16 << 10) / (m * size_of::<E>())).clamp(4, BLOCK) / 4 * 4,
+                false => tiles.block().min(BLOCK),
+            },
+            tiles,
+            sides: [side(0, &problem.source), side(1, &problem.target)],
+            rows_per_chunk,
+            stored: stored.then(Vec::new),
+            columns: vec![E::zero(); n.div_ceil(rows_per_chunk) * m],
+            saved: vec![E::zero(); n],
+            drift: 0.0,
+        }
+    }
+
+    /// The same measures at another ε, from these potentials.
+    pub(super) fn change(&mut self, tiles: Tiles<'a, E>, potentials: &[Vec<f64>; 2]) {
+        self.tiles = tiles;
+        self.set_potentials(potentials);
+    }
+
+    /// The potentials in double precision, with offsets and scalings, in units of ε ln 2.
+    pub(super) fn potentials(&self) -> [Vec<f64>; 2] {
+        [(0, self.drift), (1, -self.drift)].map(|(k, drift)| {
+            let Side { potential, scale, .. } = &self.sides[k];
+            let both = potential.iter().zip(scale).zip(&self.tiles.offsets[k]);
+            both.map(|((p, s), offset)| p.double() + offset + drift + s.double().log2()).collect()
+        })
+    }
+
+    /// Starts from potentials as [`potentials`](Self::potentials) gives them: what rounding takes
+    /// from them stays in the scalings.
+    pub(super) fn set_potentials(&mut self, potentials: &[Vec<f64>; 2]) {
+        for (k, potentials) in potentials.iter().enumerate() {
+            self.set_side(k, potentials);
+        }
+        self.drift = 0.0;
+        self.refill();
+    }
+
+    pub(super) fn set_side(&mut self, k: usize, potentials: &[f64]) {
+        let side = &mut self.sides[k];
+        for (i, (phi, offset)) in potentials.iter().zip(&self.tiles.offsets[k]).enumerate() {
+            let p = E::of(phi - offset);
+            side.potential[i] = p;
+            side.absolute[i] = E::of(p.double() + offset);
+            side.scale[i] = E::of((phi - offset - p.double()).exp2());
+            side.product[i] = side.weight[i] * side.scale[i];
+        }
+    }
+
+    pub(super) fn absorb(&mut self) {
+        let potentials = self.potentials();
+        self.set_potentials(&potentials);
+    }
+
+    /// Computes the stored kernel again.
+    pub(super) fn refill(&mut self) {
+        let [a, b] = &self.sides;
+        let Some(kernel) = &mut self.stored else { return };
+        let (n, m) = (a.weight.len(), b.weight.len());
+        kernel.resize(n * m, E::zero());
+        let block = self.tiles.block();
+        // Small kernels are filled by the thread that asks.
+        let size = if n <= self.rows_per_chunk { n * m } else { block * m };
+        for_each_chunk(kernel, size, |i, part| {
+            for (k, out) in part.chunks_mut(block * m).enumerate() {
+                let from = i * size / m + k * block;
+                let p = &a.potential[from..from + out.len() / m];
+                self.tiles.fill::<Power>(from, p, &b.potential, out);
+            }
+        });
+    }
+
+    /// `each(from, rows of the kernel)` for the blocks of rows `from..to`.
+    pub(super) fn blocks(&self, from: usize, to: usize, mut each: impl FnMut(usize, &[E])) {
+        let m = self.sides[1].weight.len();
+        let [a, b] = &self.sides;
+        let mut scratch = Scratch::new(if self.stored.is_some() { 0 } else { self.block * m });
+        for from in (from..to).step_by(self.block) {
+            let to = (from + self.block).min(to);
+            match &self.stored {
+                Some(kernel) => each(from, &kernel[from * m..to * m]),
+                None => {
+                    let out = &mut scratch[..(to - from) * m];
+                    self.tiles.fill::<Power>(from, &a.potential[from..to], &b.potential, out);
+                    each(from, out);
+                }
+            }
+        }
+    }
+
+    /// Updates the rows by `rule` and sums the columns with the new scalings.
+    fn pass(&mut self, rule: Rule<E>) -> Tally {
+        let m = self.sides[1].weight.len();
+        let rows = self.rows_per_chunk;
+        let mut columns = std::mem::take(&mut self.columns);
+        let [a, _] = &mut self.sides;
+        let mut scale = std::mem::take(&mut a.scale);
+        let mut product = std::mem::take(&mut a.product);
+        let mut sums = std::mem::take(&mut a.sums);
+        let [a, b] = &self.sides;
+        let mut tallies = vec![Tally::NONE; columns.len() / m];
+        let update = Update::new(rule, a.tau, a.shift + relief(a.tau) * self.drift);
+        type Chunk<'c, E> =
+            ((((&'c mut [E], &'c mut [E]), &'c mut [E]), &'c mut [E]), &'c mut Tally);
+        let one = |(c, ((((columns, u), z), r), tally)): (usize, Chunk<'_, E>)| {
+            let start = c * rows;
+            let end = start + u.len();
+            columns.fill(E::zero());
+            self.blocks(start, end, |from, kernel| {
+                let there = from..from + kernel.len() / m;
+                let here = there.start - start..there.end - start;
+                let (u, z, r) = (&mut u[here.clone()], &mut z[here.clone()], &mut r[here]);
+                contracted!(dots::<E>(kernel, &b.product, r));
+                update.rescale(&a.points(there, r), u, z);
+                contracted!(gather::<E>(kernel, z, columns));
+            });
+            *tally = update.count(&a.points(start..end, r), &self.saved[start..end], u);
+        };
+        if tallies.len() == 1 || rayon::current_num_threads() == 1 {
+            let chunks = columns.chunks_mut(m).zip(scale.chunks_mut(rows));
+            let chunks = chunks.zip(product.chunks_mut(rows)).zip(sums.chunks_mut(rows));
+            chunks.zip(tallies.iter_mut()).enumerate().for_each(one);
+        } else {
+            let chunks = columns.par_chunks_mut(m).zip(scale.par_chunks_mut(rows));
+            let chunks = chunks.zip(product.par_chunks_mut(rows)).zip(sums.par_chunks_mut(rows));
+            chunks.zip(tallies.par_iter_mut()).enumerate().for_each(one);
+        }
+        let (total, others) = columns.split_at_mut(m);
+        others.chunks_exact(m).for_each(|part| kernels::add(part, total));
+        let [a, b] = &mut self.sides;
+        b.sums.copy_from_slice(total);
+        (a.scale, a.product, a.sums) = (scale, product, sums);
+        self.columns = columns;
+        tallies.iter().skip(1).fold(tallies[0], |mut all, t| {
+            all.merge(t);
+            all
+        })
+    }
+
+    /// One iteration with over-relaxation ω: rows, then columns. The tallies are of the state before.
+    pub(super) fn iterate(&mut self, omega: f64) -> Result<[Tally; 2]> {
+        let rule = if omega == 1.0 { Rule::Plain } else { Rule::Relaxed(E::of(omega)) };
+        self.saved.copy_from_slice(&self.sides[0].scale);
+        let rows = self.pass(rule);
+        if !in_range::<E>(rows.sums, 0.9) {
+            self.sides[0].scale.copy_from_slice(&self.saved);
+            self.rescue_rows()?;
+            self.rescue_columns()?;
+            return Ok([Tally::UNKNOWN; 2]);
+        }
+        let columns = self.update_columns(rule);
+        if !in_range::<E>(columns.sums, 0.9) {
+            self.rescue_columns()?;
+            return Ok([rows, Tally::UNKNOWN]);
+        }
+        if !in_range::<E>(rows.scales, 0.3) || !in_range::<E>(columns.scales, 0.3) {
+            self.absorb();
+        }
+        Ok([rows, columns])
+    }
+
+    fn update_columns(&mut self, rule: Rule<E>) -> Tally {
+        let side = &mut self.sides[1];
+        let update = Update::new(rule, side.tau, side.shift - relief(side.tau) * self.drift);
+        let old = Scratch::copy_of(&side.scale);
+        let Side { weight, absolute, scale, product, sums, .. } = &mut *side;
+        let points = Points { weight, sums, absolute };
+        update.rescale(&points, scale, product);
+        let tally = update.count(&points, &old, scale);
+        if in_range::<E>(tally.sums, 0.9) {
+            return tally;
+        }
+        side.scale.copy_from_slice(&old);
+        Tally::UNKNOWN
+    }
+
+    /// Marginal sums of the present state; tallies of both sides.
+    pub(super) fn evaluate(&mut self) -> [Tally; 2] {
+        self.saved.copy_from_slice(&self.sides[0].scale);
+        let rows = self.pass(Rule::Hold);
+        [rows, self.update_columns(Rule::Hold)]
+    }
+}
+
+/// ε / λ = (1 − τ) / τ.
+pub(super) fn relief(tau: f64) -> f64 {
+    (1.0 - tau) / tau
+}
+
+/// Whether logarithms stay within this part of those of the number type.
+fn in_range<E: Real>([low, high]: [f64; 2], part: f64) -> bool {
+    let most = -part * E::min_positive_value().double().log2();
+    low > 0.0 && low.log2() > -most && high.log2() < most
+}

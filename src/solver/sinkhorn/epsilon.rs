@@ -1,0 +1,113 @@
+//! ε in the units of the cost.
+
+use super::config::Epsilon;
+use super::shape::Keep;
+use super::tile::Tiles;
+use crate::error::{Error, Result};
+use crate::ops::parallel::map_each;
+use crate::ops::{CostForm, Real, Scratch};
+use crate::problem::{Discrete, Ground};
+
+/// Mean, standard deviation and largest absolute value of all costs.
+struct Statistics {
+    mean: f64,
+    deviation: f64,
+    largest: f64,
+}
+
+/// The ε that the solver uses. Where all costs are equal every ε gives the same plan: then a scale of 1
+/// stands for a mean or deviation of 0.
+pub(super) fn resolve<E: Real>(epsilon: Epsilon, problem: &Discrete<'_, E>) -> Result<f64> {
+    let value = match epsilon {
+        Epsilon::Absolute(value) => return Ok(value),
+        Epsilon::RelativeToMean(factor) => match mean_of_squares(problem) {
+            Some(mean) if mean > 0.0 => factor * mean,
+            _ => {
+                let Statistics { mean, deviation, largest } = statistics(problem)?;
+                if mean > 0.0 {
+                    factor * mean
+                } else if deviation <= 1e-12 * largest {
+                    factor
+                } else {
+                    let rule = "must be positive for an epsilon relative to it: use RelativeToStd";
+                    return Err(Error::config("mean cost", mean, rule));
+                }
+            }
+        },
+        Epsilon::RelativeToStd(factor) => match statistics(problem)? {
+            Statistics { deviation, largest, .. } if deviation > 1e-12 * largest => {
+                factor * deviation
+            }
+            Statistics { largest, .. } => factor * if largest > 0.0 { largest } else { 1.0 },
+        },
+        Epsilon::RelativeToMax(factor) => {
+            let Statistics { largest, .. } = statistics(problem)?;
+            factor * if largest > 0.0 { largest } else { 1.0 }
+        }
+    };
+    if value > 0.0 && value.is_finite() {
+        return Ok(value);
+    }
+    Err(Error::NonFinite {
+        what: "epsilon relative to the cost".into(),
+        value,
+        step: None,
+        remedy: "scale the points or costs so that costs neither under- nor overflow",
+    })
+}
+
+/// The mean of scale · |x − y|² from the moments of the clouds.
+fn mean_of_squares<E: Real>(problem: &Discrete<'_, E>) -> Option<f64> {
+    let Ground::Clouds { x, y, d, form: CostForm::SquaredDistance { scale }, .. } = &problem.ground
+    else {
+        return None;
+    };
+    // Means of the coordinates, and the mean square around them.
+    let moments = |cloud: &[E]| {
+        let n = (cloud.len() / d) as f64;
+        let mut mean = vec![0.0; *d];
+        for row in cloud.chunks_exact(*d) {
+            mean.iter_mut().zip(row).for_each(|(m, v)| *m += v.double() / n);
+        }
+        let square =
+            |row: &[E]| row.iter().zip(&mean).map(|(v, m)| (v.double() - m).powi(2)).sum::<f64>();
+        let spread = cloud.chunks_exact(*d).map(square).sum::<f64>() / n;
+        (mean, spread)
+    };
+    let ((of_x, spread_x), (of_y, spread_y)) = (moments(x), moments(y));
+    let apart: f64 = of_x.iter().zip(&of_y).map(|(a, b)| (a - b).powi(2)).sum();
+    Some(scale * (spread_x + spread_y + apart))
+}
+
+fn statistics<E: Real>(problem: &Discrete<'_, E>) -> Result<Statistics> {
+    let (n, m) = problem.sizes();
+    // In units in which κ is the cost itself, up to the offsets.
+    let tiles = Tiles::new(problem, std::f64::consts::LOG2_E);
+    let (block, zero) = (tiles.block(), vec![E::zero(); m]);
+    let parts = map_each(n.div_ceil(block), |k| {
+        let (from, to) = (k * block, (k * block + block).min(n));
+        let mut costs = Scratch::new((to - from) * m);
+        tiles.fill::<Keep>(from, &vec![E::zero(); to - from], &zero, &mut costs);
+        let mut sums = [0.0, 0.0, 0.0];
+        for (row, rho) in costs.chunks_exact(m).zip(&tiles.offsets[0][from..to]) {
+            for (kappa, sigma) in row.iter().zip(&tiles.offsets[1]) {
+                let c = rho + sigma - kappa.double();
+                sums = [sums[0] + c, sums[1] + c * c, f64::max(sums[2], c.abs())];
+            }
+        }
+        sums
+    });
+    let [sum, squares, largest] =
+        parts.iter().fold([0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2].max(b[2])]);
+    let pairs = n as f64 * m as f64;
+    let mean = sum / pairs;
+    if !(mean.is_finite() && squares.is_finite()) {
+        return Err(Error::NonFinite {
+            what: "the mean of the costs".into(),
+            value: mean,
+            step: None,
+            remedy: "scale the points or clean what the cost function returns",
+        });
+    }
+    Ok(Statistics { mean, deviation: (squares / pairs - mean * mean).max(0.0).sqrt(), largest })
+}

@@ -1,0 +1,172 @@
+//! Updates with explicit maxima, for where sums over the kernel would under- or overflow.
+
+use super::engine::{Engine, Side};
+use super::kernels::{self, contracted};
+use super::shape::{Keep, Power};
+use crate::error::{Error, Result};
+use crate::ops::parallel::map_each;
+use crate::ops::{Real, Scratch};
+
+/// Stands for log₂ 0: far below every exponent, yet finite.
+const NOTHING: f64 = -1e30;
+
+impl<E: Real> Side<E> {
+    /// Potentials with log₂ of weights and scalings.
+    fn weighted(&self) -> Vec<E> {
+        let log = |w: &E| if *w > E::zero() { w.double().log2() } else { NOTHING };
+        let both = self.potential.iter().zip(&self.product);
+        both.map(|(p, w)| E::of(p.double() + log(w))).collect()
+    }
+}
+
+impl<E: Real> Engine<'_, E> {
+    fn chunks<V: Send>(&self, each: impl Fn(usize, usize) -> V + Sync + Send) -> Vec<V> {
+        let (n, rows) = (self.sides[0].weight.len(), self.rows_per_chunk);
+        map_each(n.div_ceil(rows), |c| each(c * rows, (c * rows + rows).min(n)))
+    }
+
+    /// Rows `from..to` of exponents pᵢ + qⱼ + κᵢⱼ, one by one.
+    fn exponents(
+        &self,
+        from: usize,
+        to: usize,
+        p: &[E],
+        q: &[E],
+        mut each: impl FnMut(usize, &[E]),
+    ) {
+        let (m, block) = (q.len(), self.tiles.block());
+        let mut scratch = Scratch::new(block * m);
+        for start in (from..to).step_by(block) {
+            let end = (start + block).min(to);
+            let out = &mut scratch[..(end - start) * m];
+            self.tiles.fill::<Keep>(start, &p[start..end], q, out);
+            out.chunks_exact(m).enumerate().for_each(|(k, row)| each(start + k, row));
+        }
+    }
+
+    /// The first potentials, from g = 0.
+    ///
+    /// # Errors
+    /// If an exponent is not finite.
+    pub(super) fn start(&mut self) -> Result<()> {
+        self.set_side(1, &vec![0.0; self.sides[1].weight.len()]);
+        self.start_rows()
+    }
+
+    /// p = −maxⱼ (qⱼ + κᵢⱼ) over the targets that have mass, so that every row sum is near 1.
+    ///
+    /// # Errors
+    /// If an exponent is not finite.
+    fn start_rows(&mut self) -> Result<()> {
+        let q = self.sides[1].weighted();
+        let zero = vec![E::zero(); self.sides[0].weight.len()];
+        let best = self.chunks(|from, to| {
+            let (mut all, mut poison) = (Vec::with_capacity(to - from), E::zero());
+            self.exponents(from, to, &zero, &q, |_, row| {
+                let (best, bad) = kernels::peak(row);
+                poison += bad;
+                all.push(-best.double());
+            });
+            (all, poison)
+        });
+        if best.iter().any(|(_, poison)| *poison != E::zero()) {
+            return Err(not_finite());
+        }
+        let offsets = &self.tiles.offsets[0];
+        let p =
+            best.iter().flat_map(|(b, _)| b).zip(offsets).map(|(p, o)| p + o).collect::<Vec<_>>();
+        self.set_side(0, &p);
+        self.refill();
+        Ok(())
+    }
+
+    /// The exact update of the rows.
+    pub(super) fn rescue_rows(&mut self) -> Result<()> {
+        self.settle();
+        let q = self.sides[1].weighted();
+        let n = self.sides[0].weight.len();
+        let zero = vec![E::zero(); n];
+        let ones = vec![E::one(); q.len()];
+        let logs = self.chunks(|from, to| {
+            let mut all = Vec::with_capacity(to - from);
+            let mut powers = Scratch::new(q.len());
+            self.exponents(from, to, &zero, &q, |_, row| {
+                let (best, _) = kernels::peak(row);
+                powers.copy_from_slice(row);
+                contracted!(powers::<E>(-best, &mut powers));
+                let mut sum = [E::zero()];
+                contracted!(dots::<E>(&powers, &ones, &mut sum));
+                all.push(best.double() + sum[0].double().log2());
+            });
+            all
+        });
+        self.accept(0, &logs.concat())
+    }
+
+    /// The exact update of the columns.
+    pub(super) fn rescue_columns(&mut self) -> Result<()> {
+        self.settle();
+        let p = self.sides[0].weighted();
+        let m = self.sides[1].weight.len();
+        let zero = vec![E::zero(); m];
+        let join = |parts: Vec<Vec<E>>, with: fn(&[E], &mut [E])| {
+            let mut parts = parts.into_iter();
+            let mut all = parts.next().unwrap_or_default();
+            parts.for_each(|part| with(&part, &mut all));
+            all
+        };
+        let best = self.chunks(|from, to| {
+            let mut best = vec![E::of(2.0 * NOTHING); m];
+            self.exponents(from, to, &p, &zero, |_, row| kernels::raise(row, &mut best));
+            best
+        });
+        let best = join(best, |part, all| kernels::raise(part, all));
+        let down: Vec<E> = best.iter().map(|b| -*b).collect();
+        let sums = self.chunks(|from, to| {
+            let (mut sums, block) = (vec![E::zero(); m], self.tiles.block());
+            let mut scratch = Scratch::new(block * m);
+            for start in (from..to).step_by(block) {
+                let end = (start + block).min(to);
+                let out = &mut scratch[..(end - start) * m];
+                self.tiles.fill::<Power>(start, &p[start..end], &down, out);
+                out.chunks_exact(m).for_each(|row| kernels::add(row, &mut sums));
+            }
+            sums
+        });
+        let sums = join(sums, |part, all| kernels::add(part, all));
+        let logs = best.iter().zip(&sums).map(|(b, s)| b.double() + s.double().log2());
+        self.accept(1, &logs.collect::<Vec<_>>())
+    }
+
+    /// Puts the drift into the potentials.
+    fn settle(&mut self) {
+        if self.drift != 0.0 {
+            let potentials = self.potentials();
+            (0..2).for_each(|k| self.set_side(k, &potentials[k]));
+            self.drift = 0.0;
+        }
+    }
+
+    /// Sets side `k` by log₂ of its sums without its potentials.
+    fn accept(&mut self, k: usize, logs: &[f64]) -> Result<()> {
+        if logs.iter().any(|v| !v.is_finite()) {
+            return Err(not_finite());
+        }
+        let Side { tau, shift, .. } = self.sides[k];
+        let offsets = &self.tiles.offsets[k];
+        let update = |(l, offset): (&f64, &f64)| -tau * (l - offset + shift);
+        let potentials: Vec<f64> = logs.iter().zip(offsets).map(update).collect();
+        self.set_side(k, &potentials);
+        self.refill();
+        Ok(())
+    }
+}
+
+fn not_finite() -> Error {
+    Error::NonFinite {
+        what: "a cost divided by epsilon".into(),
+        value: f64::NAN,
+        step: None,
+        remedy: "scale the costs, clean what the cost function returns, or raise epsilon",
+    }
+}
