@@ -10,7 +10,7 @@ const SERIAL: usize = 1 << 22;
 const ROWS: usize = 256;
 
 /// Columns of a panel: wider products of the `gemm` crate lose a tenth to the second-level cache.
-const PANEL: usize = 64;
+const PANEL: usize = 128;
 
 /// A matrix in a slice, with any strides.
 #[derive(Clone, Copy)]

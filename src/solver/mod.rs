@@ -2,7 +2,7 @@
 //!
 //! | what | between | file |
 //! |---|---|---|
-//! | [`sinkhorn`](sinkhorn()), [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
+//! | [`sinkhorn()`], [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
