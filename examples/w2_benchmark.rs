@@ -66,14 +66,14 @@ struct Recipe {
 fn main() -> anyhow::Result<()> {
     let a = Arguments::parse();
     match a.dim {
-        2 => perceptrons::<2>(&a, 3000, 2000),
-        4 => perceptrons::<4>(&a, 5000, 2000),
-        8 => perceptrons::<8>(&a, 8000, 1800),
-        16 => convex::<16, 64, 32>(&a, 12_000, 1000),
-        32 => convex::<32, 64, 32>(&a, 16_000, 800),
-        64 => convex::<64, 128, 64>(&a, 12_000, 600),
-        128 => convex::<128, 256, 128>(&a, 8000, 140),
-        256 => convex::<256, 512, 256>(&a, 3000, 30),
+        2 => perceptrons::<2>(&a, 3000, 1400),
+        4 => perceptrons::<4>(&a, 5000, 1400),
+        8 => perceptrons::<8>(&a, 8000, 1300),
+        16 => convex::<16, 64, 32>(&a, 12_000, 1600),
+        32 => convex::<32, 64, 32>(&a, 16_000, 1500),
+        64 => convex::<64, 128, 64>(&a, 12_000, 550),
+        128 => convex::<128, 256, 128>(&a, 8000, 120),
+        256 => convex::<256, 512, 256>(&a, 3000, 25),
         other => anyhow::bail!("no pair of dimension {other}; try 2, 4, 8, 16, 32, 64, 128 or 256"),
     }
 }
@@ -98,7 +98,7 @@ fn convex<const N: usize, const H: usize, const L: usize>(
     let recipe = Recipe { steps, quick_steps, potential_rate: 3e-4 };
     let pretrained = |key: Key| -> Result<DenseIcnn<N, H, 1, L>> {
         let [init, fit] = key.split();
-        pretrain_identity(build(init), fit, if a.quick { 100 } else { 2000 })
+        pretrain_identity(build(init), fit, if a.quick { 200 } else { 2000 })
     };
     benchmark::<N, NegDot, Negated<DenseIcnn<N, H, 1, L>>, GradientMap<DenseIcnn<N, H, 1, L>>>(
         a,
