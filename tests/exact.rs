@@ -5,36 +5,15 @@ mod common;
 use brenier::error::Error;
 use brenier::prelude::*;
 use brenier::solver::*;
-use common::{golden, normals, numbers};
+use common::{costs, golden, normalised, normals, numbers, uniform, weights};
 
 const AUTOMATIC: ExactConfig = ExactConfig { form: ExactForm::Automatic, max_pivots: None };
 const SIMPLEX: ExactConfig = ExactConfig { form: ExactForm::NetworkSimplex, max_pivots: None };
 const ASSIGNMENT: ExactConfig = ExactConfig { form: ExactForm::Assignment, max_pivots: None };
 
-/// Σₖ |xᵢₖ − yⱼₖ|ᵖ.
-fn costs(x: &[f64], y: &[f64], d: usize, p: f64) -> Vec<f64> {
-    let between =
-        |x: &[f64], y: &[f64]| -> f64 { x.iter().zip(y).map(|(x, y)| (x - y).abs().powf(p)).sum() };
-    x.chunks(d).flat_map(|x| y.chunks(d).map(move |y| between(x, y))).collect()
-}
-
 fn cloud_costs(seed: u64, n: usize, m: usize, d: usize) -> Vec<f64> {
     let y: Vec<f64> = normals(seed + 1, m * d).iter().map(|v: &f64| 0.8 * v + 0.5).collect();
     costs(&normals(seed, n * d), &y, d, 2.0)
-}
-
-fn normalised(weights: Vec<f64>) -> Vec<f64> {
-    let sum: f64 = weights.iter().sum();
-    weights.iter().map(|w| w / sum).collect()
-}
-
-/// Positive weights over about three decades.
-fn weights(seed: u64, n: usize) -> Vec<f64> {
-    normalised(normals(seed, n).iter().map(|v: &f64| v.exp()).collect())
-}
-
-fn uniform(n: usize) -> Vec<f64> {
-    vec![1.0 / n as f64; n]
 }
 
 fn largest(c: &[f64]) -> f64 {

@@ -5,29 +5,8 @@ mod common;
 use brenier::error::Error;
 use brenier::prelude::*;
 use brenier::solver::*;
-use common::{cloud, distance, largest, normals};
+use common::{cloud, costs, distance, largest, normals, uniform, weights};
 use dfdx::prelude::TensorFromVec as _;
-
-/// Σₖ |xᵢₖ − yⱼₖ|ᵖ.
-fn costs(x: &[f64], y: &[f64], d: usize, p: f64) -> Vec<f64> {
-    let between =
-        |x: &[f64], y: &[f64]| -> f64 { x.iter().zip(y).map(|(x, y)| (x - y).abs().powf(p)).sum() };
-    x.chunks(d).flat_map(|x| y.chunks(d).map(move |y| between(x, y))).collect()
-}
-
-fn normalised(weights: Vec<f64>) -> Vec<f64> {
-    let sum: f64 = weights.iter().sum();
-    weights.iter().map(|w| w / sum).collect()
-}
-
-/// Positive weights over about three decades.
-fn weights(seed: u64, n: usize) -> Vec<f64> {
-    normalised(normals(seed, n).iter().map(|v: &f64| v.exp()).collect())
-}
-
-fn uniform(n: usize) -> Vec<f64> {
-    vec![1.0 / n as f64; n]
-}
 
 #[test]
 fn the_line_against_the_simplex_and_closed_forms() {

@@ -92,7 +92,7 @@ pub struct NotState<F, T, E: Real = f32, D: Engine<E> = Cpu> {
     pub map: Learner<T, E, D>,
 }
 
-/// What is seen of a step; all values are from before its updates.
+/// What is seen of a step; each value is from before the update that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NotMetrics {
     /// mean c(x, T(x)) − mean f(T(x)), of the last map step.
@@ -176,7 +176,7 @@ where
     let mut parts = cut(config, &batch.source)?;
     let last = parts.pop().ok_or_else(|| Error::shape("source points", "at least one", 0))?;
 
-    // Lines 3–6: K_T descents of the map, with the potential frozen.
+    // K_T descents of the map, with the potential frozen.
     let mut map_descent = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
     let mut transport_cost = f64::NAN;
     for i in 0..config.map_steps {
@@ -188,7 +188,7 @@ where
         map_descent = map.descend(cost - gain.mean()).map_err(at)?;
     }
 
-    // Lines 7–9: one ascent of the potential, on both measures at once.
+    // One ascent of the potential, on both measures at once.
     let moved = map.params().forward(last);
     let (n, m) = (moved.shape().0, batch.target.shape().0);
     let device = moved.device().clone();

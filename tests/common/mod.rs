@@ -203,3 +203,24 @@ pub fn npz(path: &Path) -> HashMap<String, Vec<f64>> {
     }
     arrays
 }
+
+/// Σₖ |xᵢₖ − yⱼₖ|ᵖ.
+pub fn costs(x: &[f64], y: &[f64], d: usize, p: f64) -> Vec<f64> {
+    let between =
+        |x: &[f64], y: &[f64]| -> f64 { x.iter().zip(y).map(|(x, y)| (x - y).abs().powf(p)).sum() };
+    x.chunks(d).flat_map(|x| y.chunks(d).map(move |y| between(x, y))).collect()
+}
+
+pub fn normalised(weights: Vec<f64>) -> Vec<f64> {
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|w| w / sum).collect()
+}
+
+/// Positive weights over about three decades.
+pub fn weights(seed: u64, n: usize) -> Vec<f64> {
+    normalised(normals(seed, n).iter().map(|v: &f64| v.exp()).collect())
+}
+
+pub fn uniform(n: usize) -> Vec<f64> {
+    vec![1.0 / n as f64; n]
+}
