@@ -6,6 +6,7 @@ mod cost;
 mod engine;
 mod epsilon;
 mod kernels;
+mod pass;
 mod plan;
 mod products;
 mod relax;
