@@ -25,7 +25,7 @@ const CHUNKS: usize = 32;
 /// Most rows of a block.
 pub(super) const BLOCK: usize = 64;
 /// Bytes of a block of a stored kernel, which is read again from the first-level cache.
-const NEAR: usize = 36 << 10;
+const NEAR: usize = 24 << 10;
 /// Parts of the logarithm of the largest number within which sums, and scalings, have to stay.
 const SUMS: f64 = 0.9;
 const SCALES: f64 = 0.3;
