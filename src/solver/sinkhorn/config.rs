@@ -76,6 +76,8 @@ pub enum Form {
     Stored,
     /// Recomputed from points and potentials in every iteration, O(n + m) numbers.
     Online,
+    /// Axis by axis: the form of grids ([`sinkhorn_grid`](super::sinkhorn_grid)), and only theirs.
+    Separable,
 }
 
 /// Choices of [`sinkhorn`](super::sinkhorn()).
@@ -133,6 +135,20 @@ impl SinkhornConfig {
             check_count("annealing.iterations", iterations)?;
         }
         Ok(())
+    }
+
+    /// Each ε in its turn, with its iterations; `None` at the last, which stops as configured.
+    pub(super) fn stages(&self, epsilon: f64) -> Vec<(f64, Option<usize>)> {
+        let mut stages = Vec::new();
+        if let Some(annealing) = self.annealing {
+            let mut times = annealing.start;
+            while times > 1.0 + 1e-9 {
+                stages.push((epsilon * times, Some(annealing.iterations)));
+                times *= annealing.factor;
+            }
+        }
+        stages.push((epsilon, None));
+        stages
     }
 
     /// Most iterations.

@@ -7,7 +7,7 @@ use super::epsilon::resolve;
 use super::relax;
 use super::solution::{Potentials, Solution, Status};
 use super::tile::Tiles;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::Real;
 use crate::problem::Discrete;
 
@@ -58,6 +58,10 @@ pub fn sinkhorn<E: Real>(
 ) -> Result<Solution> {
     config.check()?;
     problem.check_masses()?;
+    if config.form == Form::Separable {
+        let rule = "is for grids (sinkhorn_grid): choose Auto, Stored or Online";
+        return Err(Error::config("form", "Separable", rule));
+    }
     start.map_or(Ok(()), |p| p.check(problem))?;
     let epsilon = resolve(config.epsilon, problem)?;
     let balanced = problem.relaxation.iter().all(|r| r.tau() == 1.0);
