@@ -3,7 +3,10 @@
 Potentials are dual potentials of Sinkhorn's algorithm, shifted so that the mean of f under a equals
 that of g under b where both marginals are balanced; entropic maps are `EntropicPotentials.transport`
 at points that the solver has not seen. In ott-jax P = exp((f + g - C) / eps), without the weights:
-here eps log a is taken from f, and eps log b from g.
+here eps log a is taken from f, and eps log b from g, where both marginals are balanced. Where one is
+relaxed, the entropy of ott-jax is relative to the counting measure: f and g are as they come, and those
+of the problem with costs C + eps (log a + log b). `to_dual_potentials` of ott-jax 0.6.0 multiplies
+by b again where it extends f; it gets g without the weights, so that they count once.
 """
 
 import jax
@@ -11,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from ott.geometry import costs, grid, pointcloud, regularizers
 from ott.problems.linear import linear_problem
+from ott.problems.linear import potentials as potentials_module
 from ott.solvers.linear import sinkhorn
 
 import golden
@@ -29,11 +33,18 @@ def solve(geom, a, b, tau=(1.0, 1.0)):
 
 
 def potentials(out, eps, a, b, balanced):
-    f, g = np.asarray(out.f) - eps * np.log(a), np.asarray(out.g) - eps * np.log(b)
+    f, g = np.asarray(out.f), np.asarray(out.g)
     if balanced:
+        f, g = f - eps * np.log(a), g - eps * np.log(b)
         half = 0.5 * (b @ g - a @ f)
         f, g = f + half, g - half
     return golden.finite(f.tolist()), golden.finite(g.tolist())
+
+
+def dual_potentials(problem, out, eps, b):
+    f = problem.potential_fn_from_dual_vec(out.g - eps * jnp.log(b), axis=1)
+    g = problem.potential_fn_from_dual_vec(out.f, axis=0)
+    return potentials_module.DualPotentials(f, g, cost_fn=out.geom.cost_fn)
 
 
 def clouds():
@@ -54,11 +65,11 @@ def clouds():
             geom = pointcloud.PointCloud(x, y, cost_fn=cost, epsilon=eps)
             balanced = tau == (1.0, 1.0)
             p, q = (a / a.sum(), b / b.sum()) if balanced else (a, b)
-            _, out = solve(geom, p, q, tau)
+            problem, out = solve(geom, p, q, tau)
             f, g = potentials(out, eps, p, q, balanced)
             case = {"cost": name, "eps": eps, "tau": list(tau), "f": f, "g": g}
             if balanced and name != "Euclidean":
-                dual = out.to_dual_potentials()
+                dual = dual_potentials(problem, out, eps, q)
                 images = np.asarray(dual.transport(jnp.asarray(new), forward=True))
                 back = np.asarray(dual.transport(jnp.asarray(new), forward=False))
                 case["forward"] = golden.finite(images.ravel().tolist())

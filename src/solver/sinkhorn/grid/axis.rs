@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::ops::gemm::{multiply_here, Into, Matrix};
 use crate::ops::parallel::for_each_chunk;
-use crate::ops::simd::{level, vectorised, Level};
+use crate::ops::simd::vectorised;
 use crate::ops::{Real, Scratch};
-use crate::solver::sinkhorn::shape::{Contract, Fused, Separate};
+use crate::solver::sinkhorn::shape::Contract;
 
 /// Lines of a panel.
 const PANEL: usize = 64;
@@ -15,20 +15,25 @@ const COLUMNS: usize = 512;
 /// Calls a vectorised loop for this processor's rounding.
 macro_rules! rounded {
     ($f:ident($($arg:expr),* $(,)?)) => {
-        if level() == Level::Portable { $f::<E, Separate>($($arg),*) } else { $f::<E, Fused>($($arg),*) }
+        if crate::ops::simd::level() == crate::ops::simd::Level::Portable {
+            $f::<E, crate::solver::sinkhorn::shape::Separate>($($arg),*)
+        } else {
+            $f::<E, crate::solver::sinkhorn::shape::Fused>($($arg),*)
+        }
     };
 }
+pub(super) use rounded;
 
 /// The kernel of an axis in one direction: from n coordinates to m.
 pub(super) struct Kernel<E> {
-    n: usize,
-    m: usize,
+    pub(super) n: usize,
+    pub(super) m: usize,
     /// −C / (ε ln 2): `[n, m]`.
-    exponents: Vec<E>,
+    pub(super) exponents: Vec<E>,
     /// The largest of them.
     top: E,
     /// Powers of two of the exponents, relative to the largest.
-    powers: Vec<E>,
+    pub(super) powers: Vec<E>,
 }
 
 impl<E: Real> Kernel<E> {
@@ -52,11 +57,6 @@ impl<E: Real> Kernel<E> {
         Ok(Self { n, m: costs.len() / n, exponents, top, powers })
     }
 
-    /// (n, m).
-    pub(super) fn sizes(&self) -> (usize, usize) {
-        (self.n, self.m)
-    }
-
     /// y(r, j) = log₂ Σᵢ 2^(x(i, r) − C̃ᵢⱼ), from `[n, R]` to `[R, m]`.
     pub(super) fn pass(&self, x: &[E], y: &mut [E]) {
         let lines = x.len() / self.n;
@@ -72,7 +72,9 @@ impl<E: Real> Kernel<E> {
                 Into::Overwrite,
             );
             for (l, row) in y.chunks_exact_mut(place.width).enumerate() {
-                if !rounded!(scale_back(panel.best[l] + self.top, row)) {
+                if complete(row) {
+                    scale_back::<E>(panel.best[l] + self.top, row);
+                } else {
                     let line = line_of(x, lines, place.line + l, self.n);
                     self.explicit(&line, &place, row);
                 }
@@ -80,32 +82,8 @@ impl<E: Real> Kernel<E> {
         });
     }
 
-    /// The averages under the terms of the sums y of a pass: z(r, j) is the mean of
-    /// t(i, r) + price · C̃ᵢⱼ with weights 2^(x(i, r) − C̃ᵢⱼ).
-    pub(super) fn averages(&self, [x, t, y]: [&[E]; 3], price: E, z: &mut [E]) {
-        let lines = x.len() / self.n;
-        let size = self.chunk(lines);
-        for_each_chunk(z, size, |c, z| {
-            let place = self.place(lines, c * size, z.len());
-            let logs = y[c * size..][..z.len()].chunks_exact(place.width);
-            let mut weights = Scratch::new(place.width);
-            for (l, (mean, logs)) in z.chunks_exact_mut(place.width).zip(logs).enumerate() {
-                let terms = line_of(x, lines, place.line + l, self.n);
-                let values = line_of(t, lines, place.line + l, self.n);
-                mean.fill(E::zero());
-                weights.fill(E::zero());
-                let rows = terms.iter().zip(values.iter()).zip(self.exponents.chunks_exact(self.m));
-                for ((x, t), e) in rows {
-                    let e = &e[place.columns()];
-                    rounded!(add_average([*x, *t, price], e, logs, &mut weights, mean));
-                }
-                mean.iter_mut().zip(weights.iter()).for_each(|(m, w)| *m /= *w);
-            }
-        });
-    }
-
     /// Numbers of a chunk of the output.
-    fn chunk(&self, lines: usize) -> usize {
+    pub(super) fn chunk(&self, lines: usize) -> usize {
         if lines == 1 {
             COLUMNS
         } else {
@@ -114,7 +92,7 @@ impl<E: Real> Kernel<E> {
     }
 
     /// Which part of the output starts at `from`.
-    fn place(&self, lines: usize, from: usize, len: usize) -> Place {
+    pub(super) fn place(&self, lines: usize, from: usize, len: usize) -> Place {
         if lines == 1 {
             Place { line: 0, lines: 1, column: from, width: len }
         } else {
@@ -122,7 +100,7 @@ impl<E: Real> Kernel<E> {
         }
     }
 
-    fn columns<'k>(&self, values: &'k [E], place: &Place) -> Matrix<'k, E> {
+    pub(super) fn columns<'k>(&self, values: &'k [E], place: &Place) -> Matrix<'k, E> {
         Matrix::new(values, self.n, self.m).some_columns(place.column, place.width)
     }
 
@@ -145,28 +123,32 @@ impl<E: Real> Kernel<E> {
 }
 
 /// Part of the output of a pass: some lines whole, or some columns of a single line.
-struct Place {
-    line: usize,
+pub(super) struct Place {
+    pub(super) line: usize,
     lines: usize,
     column: usize,
-    width: usize,
+    pub(super) width: usize,
 }
 
 impl Place {
-    fn columns(&self) -> std::ops::Range<usize> {
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+
+    pub(super) fn columns(&self) -> std::ops::Range<usize> {
         self.column..self.column + self.width
     }
 }
 
 /// Lines scaled by their largest number.
-struct Panel<E: Real> {
+pub(super) struct Panel<E: Real> {
     /// `[n, lines]`.
-    powers: Scratch<E>,
+    pub(super) powers: Scratch<E>,
     best: Scratch<E>,
 }
 
 impl<E: Real> Panel<E> {
-    fn new(x: &[E], lines: usize, place: &Place) -> Self {
+    pub(super) fn new(x: &[E], lines: usize, place: &Place) -> Self {
         let width = place.lines;
         let mut powers = Scratch::new(x.len() / lines * width);
         let mut best = Scratch::new(width);
@@ -182,12 +164,12 @@ impl<E: Real> Panel<E> {
         Self { powers, best }
     }
 
-    fn matrix(&self, n: usize) -> Matrix<'_, E> {
+    pub(super) fn matrix(&self, n: usize) -> Matrix<'_, E> {
         Matrix::new(&self.powers, n, self.best.len()).transposed()
     }
 }
 
-fn line_of<E: Real>(x: &[E], lines: usize, line: usize, n: usize) -> Scratch<E> {
+pub(super) fn line_of<E: Real>(x: &[E], lines: usize, line: usize, n: usize) -> Scratch<E> {
     let mut out = Scratch::new(n);
     for (out, row) in out.iter_mut().zip(x.chunks_exact(lines)) {
         *out = row[line];
@@ -224,39 +206,30 @@ vectorised! {
 }
 
 vectorised! {
-    /// Adds w = 2^(x + e − log) to the weights and w (t − price e) to the means.
-    fn add_average<E: Real, T: Contract>(
-        terms: [E; 3], e: &[E], log: &[E], weights: &mut [E], mean: &mut [E],
-    ) {
-        let [x, t, price] = terms;
-        let m = e.len();
-        let (log, weights, mean) = (&log[..m], &mut weights[..m], &mut mean[..m]);
-        for j in 0..m {
-            let w = T::exp2(x + e[j] - log[j]);
-            weights[j] += w;
-            mean[j] = T::fma(w, t - price * e[j], mean[j]);
-        }
-    }
-}
-
-vectorised! {
-    /// sums ← best + log₂ sums, unless a sum is so small that terms may have been lost.
-    fn scale_back<E: Real, T: Contract>(best: E, sums: &mut [E]) -> bool {
+    /// The smallest number.
+    fn least<E: Real>(row: &[E]) -> E {
         const LANES: usize = 16;
         let mut least = [E::max_value(); LANES];
-        for part in sums.chunks(LANES) {
+        for part in row.chunks(LANES) {
             for (least, v) in least.iter_mut().zip(part) {
                 *least = if *v < *least { *v } else { *least };
             }
         }
-        let least = least.iter().fold(E::max_value(), |a, b| if *b < a { *b } else { a });
-        // 2^−100 in single precision: lost terms are below 2^−25 of the sum each.
-        if !(least.double() > E::min_positive_value().double().powf(0.8)) {
-            return false;
-        }
+        least.iter().fold(E::max_value(), |a, b| if *b < a { *b } else { a })
+    }
+}
+
+/// Whether no sum is so small that terms may have been lost: above 2^−100 in single precision, lost
+/// terms are below 2^−25 of the sum each.
+pub(super) fn complete<E: Real>(sums: &[E]) -> bool {
+    least::<E>(sums).double() > E::min_positive_value().double().powf(0.8)
+}
+
+vectorised! {
+    /// sums ← best + log₂ sums.
+    fn scale_back<E: Real>(best: E, sums: &mut [E]) {
         for v in sums {
             *v = best + v.fast_log2();
         }
-        true
     }
 }

@@ -31,8 +31,8 @@ pub(super) struct Costs {
     pub(super) potentials: [Vec<f64>; 2],
 }
 
-pub(super) fn costs<E: Real>(
-    problem: &Gridded<E>,
+pub(super) fn costs<E: Real, W: Real>(
+    problem: &Gridded<W>,
     engine: &mut Engine<E>,
     epsilon: f64,
     balanced: bool,
@@ -43,9 +43,6 @@ pub(super) fn costs<E: Real>(
     // What the engine's plan is to be multiplied with, and what then belongs to its exponents.
     let (times, constant) =
         if balanced { (masses[0], -0.5 * masses[1].log2()) } else { (1.0, 0.0) };
-    if balanced {
-        centre(engine);
-    }
     let marginals = [0, 1].map(|k| {
         let Side { weight, potential, .. } = &engine.sides[k];
         let sums = engine.sums(k);
@@ -55,6 +52,7 @@ pub(super) fn costs<E: Real>(
             .collect::<Vec<f64>>()
     });
     let error = [0, 1].map(|k| engine.update(k, 0.0).relative());
+    let potentials = potentials(engine, balanced);
     let mass: f64 = marginals[0].iter().sum();
     let entropy = epsilon * (mass - product);
     let (mut primal, mut dual) = (-entropy, -entropy);
@@ -62,8 +60,8 @@ pub(super) fn costs<E: Real>(
         let weights = if k == 0 { &problem.source } else { &problem.target };
         let tau = problem.relaxation[k].tau();
         let lambda = epsilon * tau / (1.0 - tau);
-        for ((a, p), phi) in weights.iter().zip(&marginals[k]).zip(&engine.sides[k].potential) {
-            let (a, f) = (a.double(), (phi.double() + constant) * unit);
+        for ((a, p), phi) in weights.iter().zip(&marginals[k]).zip(&potentials[k]) {
+            let (a, f) = (a.double(), (phi + constant) * unit);
             primal += p * f;
             if problem.relaxation[k] == Relaxation::Balanced {
                 dual += a * f;
@@ -77,18 +75,18 @@ pub(super) fn costs<E: Real>(
     let zeros = vec![E::zero(); problem.target.len()];
     let means = engine.averages(0, &zeros, unit);
     let transport = marginals[0].iter().zip(means.iter()).map(|(p, c)| p * c.double()).sum();
-    let potentials =
-        engine.sides.each_ref().map(|s| s.potential.iter().map(|p| p.double()).collect());
     Costs { marginal_error: error[0] + error[1], mass, transport, primal, dual, potentials }
 }
 
-/// Moves the constant that balanced potentials share, so that ⟨a, f⟩ = ⟨b, g⟩.
-fn centre<E: Real>(engine: &mut Engine<E>) {
+/// In double precision; the constant that balanced potentials share makes ⟨a, f⟩ = ⟨b, g⟩.
+fn potentials<E: Real>(engine: &Engine<E>, balanced: bool) -> [Vec<f64>; 2] {
     let [a, b] = engine.sides.each_ref().map(|s| {
         let both = s.weight.iter().zip(&s.potential);
         both.map(|(w, p)| w.double() * p.double()).sum::<f64>()
     });
-    for (side, half) in engine.sides.iter_mut().zip([0.5 * (b - a), 0.5 * (a - b)]) {
-        side.potential.iter_mut().for_each(|p| *p += E::of(half));
-    }
+    let half = if balanced { 0.5 * (b - a) } else { 0.0 };
+    let shifted = |k: usize, by: f64| {
+        engine.sides[k].potential.iter().map(|p| p.double() + by).collect::<Vec<f64>>()
+    };
+    [shifted(0, half), shifted(1, -half)]
 }

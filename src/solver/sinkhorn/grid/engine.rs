@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::axis::Kernel;
+use super::average::Averaged;
+use super::axis::{rounded, Kernel};
 use crate::error::Result;
-use crate::ops::simd::{level, vectorised, Level};
+use crate::ops::simd::vectorised;
 use crate::ops::{Real, Scratch};
 use crate::problem::Gridded;
-use crate::solver::sinkhorn::shape::{Contract, Fused, Separate};
+use crate::solver::sinkhorn::shape::Contract;
 
 /// Stands for log₂ 0: far below every exponent, yet finite.
 const NOTHING: f64 = -1e30;
@@ -43,7 +44,7 @@ impl Tally {
     }
 }
 
-fn kernels<E: Real>(problem: &Gridded<E>, epsilon: f64) -> Result<[Vec<Kernel<E>>; 2]> {
+fn kernels<E: Real, W: Real>(problem: &Gridded<W>, epsilon: f64) -> Result<[Vec<Kernel<E>>; 2]> {
     let (mut to_source, mut to_target) = (Vec::new(), Vec::new());
     for axis in &problem.axes {
         let (n, m) = axis.sizes();
@@ -56,14 +57,20 @@ fn kernels<E: Real>(problem: &Gridded<E>, epsilon: f64) -> Result<[Vec<Kernel<E>
 }
 
 impl<E: Real> Engine<E> {
-    /// Weights are divided by `masses`; potentials are zero.
-    pub(super) fn new(problem: &Gridded<E>, masses: [f64; 2], epsilon: f64) -> Result<Self> {
+    /// Weights are divided by `masses`; potentials are zero. The number type may be another one than
+    /// that of the problem.
+    pub(super) fn new<W: Real>(
+        problem: &Gridded<W>,
+        masses: [f64; 2],
+        epsilon: f64,
+    ) -> Result<Self> {
         let [first, second] = kernels(problem, epsilon)?;
-        let side = |k: usize, weights: &[E], kernels| {
-            let log = |w: &E| if *w > E::zero() { w.double().log2() } else { NOTHING };
+        let side = |k: usize, weights: &[W], kernels| {
+            let share = |w: &W| w.double() / masses[k];
+            let log = |w: &W| if *w > W::zero() { share(w).log2() } else { NOTHING };
             Side {
-                weight: weights.iter().map(|w| E::of(w.double() / masses[k])).collect(),
-                log_weight: weights.iter().map(|w| E::of(log(w) - masses[k].log2())).collect(),
+                weight: weights.iter().map(|w| E::of(share(w))).collect(),
+                log_weight: weights.iter().map(|w| E::of(log(w))).collect(),
                 potential: vec![E::zero(); weights.len()],
                 tau: problem.relaxation[k].tau(),
                 kernels,
@@ -73,7 +80,12 @@ impl<E: Real> Engine<E> {
     }
 
     /// Another ε: potentials keep their values in the units of the cost.
-    pub(super) fn change(&mut self, problem: &Gridded<E>, from: f64, to: f64) -> Result<()> {
+    pub(super) fn change<W: Real>(
+        &mut self,
+        problem: &Gridded<W>,
+        from: f64,
+        to: f64,
+    ) -> Result<()> {
         let ratio = E::of(from / to);
         for (side, kernels) in self.sides.iter_mut().zip(kernels(problem, to)?) {
             side.kernels = kernels;
@@ -94,8 +106,7 @@ impl<E: Real> Engine<E> {
     pub(super) fn sums(&self, k: usize) -> Scratch<E> {
         let mut x = self.weighted(k);
         for kernel in &self.sides[k].kernels {
-            let (n, m) = kernel.sizes();
-            let mut y = Scratch::new(x.len() / n * m);
+            let mut y = Scratch::new(x.len() / kernel.n * kernel.m);
             kernel.pass(&x, &mut y);
             x = y;
         }
@@ -107,11 +118,10 @@ impl<E: Real> Engine<E> {
     pub(super) fn averages(&self, k: usize, values: &[E], price: f64) -> Scratch<E> {
         let (mut x, mut t) = (self.weighted(k), Scratch::copy_of(values));
         for kernel in &self.sides[k].kernels {
-            let (n, m) = kernel.sizes();
-            let len = x.len() / n * m;
+            let len = x.len() / kernel.n * kernel.m;
             let (mut y, mut z) = (Scratch::new(len), Scratch::new(len));
             kernel.pass(&x, &mut y);
-            kernel.averages([&x, &t, &y], E::of(price), &mut z);
+            kernel.averages(&x, &y, Averaged { t: &t, price: E::of(price) }, &mut z);
             (x, t) = (y, z);
         }
         t
@@ -127,11 +137,7 @@ impl<E: Real> Engine<E> {
         let tallies: Vec<Tally> = chunks
             .zip(sums.par_chunks(CHUNK))
             .map(|((phi, a), s)| {
-                let [error, mass] = if level() == Level::Portable {
-                    step::<E, Separate>(factors, a, s, phi)
-                } else {
-                    step::<E, Fused>(factors, a, s, phi)
-                };
+                let [error, mass] = rounded!(step(factors, a, s, phi));
                 Tally { error: error.double(), mass: mass.double() }
             })
             .collect();

@@ -5,6 +5,7 @@
 //! Each line of n numbers is scaled by its largest, summed by a matrix product with the kernel of the
 //! axis, and scaled back; lines whose sums underflow are summed again with a maximum for each sum.
 
+mod average;
 mod axis;
 mod cost;
 mod engine;

@@ -7,9 +7,10 @@ use crate::problem::Gridded;
 use crate::solver::sinkhorn::solution::{Potentials, Solution};
 
 /// A transport plan between grids, Pᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − Cᵢⱼ) / ε), that is never stored: each question
-/// takes O(N Σₖ nₖ) time for each column of what it is applied to, and O(N) memory.
+/// takes O(N Σₖ nₖ) time for each column of what it is applied to, and O(N) memory. Computed in double
+/// precision.
 pub struct GridPlan<E: Real> {
-    engine: Engine<E>,
+    engine: Engine<f64>,
     marginals: [Vec<E>; 2],
 }
 
@@ -21,18 +22,16 @@ impl Solution {
     /// when divided by ε.
     pub fn grid_plan<E: Real>(&self, problem: &Gridded<E>) -> Result<GridPlan<E>> {
         self.potentials.check_sizes(problem.sizes())?;
-        let mut engine = Engine::new(problem, [1.0; 2], self.epsilon)?;
+        let mut engine = Engine::<f64>::new(problem, [1.0; 2], self.epsilon)?;
         let unit = self.epsilon * std::f64::consts::LN_2;
         let Potentials { f, g } = &self.potentials;
         for (side, values) in engine.sides.iter_mut().zip([f, g]) {
-            side.potential = values.iter().map(|v| E::of(v / unit)).collect();
+            side.potential = values.iter().map(|v| v / unit).collect();
         }
         let marginals = [0, 1].map(|k| {
             let (side, sums) = (&engine.sides[k], engine.sums(k));
             let terms = side.weight.iter().zip(&side.potential).zip(sums.iter());
-            let marginal =
-                |((a, f), s): ((&E, &E), &E)| E::of(a.double() * (f.double() + s.double()).exp2());
-            terms.map(marginal).collect()
+            terms.map(|((a, f), s)| E::of(a * (f + s).exp2())).collect()
         });
         Ok(GridPlan { engine, marginals })
     }
@@ -97,10 +96,10 @@ impl<E: Real> GridPlan<E> {
         let columns = v.len() / from;
         let mut out = vec![E::zero(); to * columns];
         for k in 0..columns {
-            let column: Vec<E> = v.iter().skip(k).step_by(columns).copied().collect();
+            let column: Vec<f64> = v.iter().skip(k).step_by(columns).map(|v| v.double()).collect();
             let means = self.engine.averages(side, &column, 0.0);
             for (out, mean) in out[k..].iter_mut().step_by(columns).zip(means.iter()) {
-                *out = *mean;
+                *out = E::of(*mean);
             }
         }
         Ok(out)

@@ -16,8 +16,8 @@ use crate::solver::sinkhorn::solution::{Potentials, Solution, Status};
 /// The same problem, conventions and result, but the sums over a grid are done axis by axis: with N
 /// points on a grid of extents nₖ, a half step takes N Σₖ nₖ multiply-adds instead of N², and
 /// O(N + Σₖ nₖ²) memory. Lines whose sums would underflow, which happens at small ε, take exponentials
-/// instead. Potentials are on the grid, in row-major order. They are kept in the number type of the
-/// problem, whose rounding limits the marginal error to about ulp(C / ε).
+/// instead. Potentials are on the grid, in row-major order. Where ε is so small that single precision
+/// would round C / ε by a tenth of the tolerance, the work is in double precision.
 ///
 /// The plan is asked by [`Solution::grid_plan`].
 ///
@@ -56,13 +56,28 @@ pub fn sinkhorn_grid<E: Real>(
     }
     start.map_or(Ok(()), |p| p.check_sizes(problem.sizes()))?;
     let epsilon = relative(config.epsilon, || Ok(statistics(problem)))?;
+    let rounding = E::epsilon().double() * statistics(problem).largest / epsilon;
+    if rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
+        solve::<f64, E>(config, problem, epsilon, start)
+    } else {
+        solve::<E, E>(config, problem, epsilon, start)
+    }
+}
+
+/// In the number type `E`.
+fn solve<E: Real, W: Real>(
+    config: &SinkhornConfig,
+    problem: &Gridded<W>,
+    epsilon: f64,
+    start: Option<&Potentials>,
+) -> Result<Solution> {
     let balanced = problem.relaxation.iter().all(|r| r.tau() == 1.0);
     let masses = problem.masses();
     // Balanced problems are solved between probabilities.
     let (divisors, constant) =
         if balanced { (masses, 0.5 * epsilon * masses[1].ln()) } else { ([1.0; 2], 0.0) };
     let stages = config.stages(epsilon);
-    let mut engine = Engine::new(problem, divisors, stages[0].0)?;
+    let mut engine = Engine::<E>::new(problem, divisors, stages[0].0)?;
     if let Some(start) = start {
         let unit = stages[0].0 * std::f64::consts::LN_2;
         for (side, values) in engine.sides.iter_mut().zip([&start.f, &start.g]) {
