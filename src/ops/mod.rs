@@ -15,6 +15,7 @@
 
 mod activation;
 mod adam;
+mod aligned;
 mod dense;
 mod device;
 pub(crate) mod gemm;
@@ -23,6 +24,7 @@ mod linear;
 mod mlp;
 pub(crate) mod parallel;
 mod real;
+mod registers;
 mod row_cost;
 mod scratch;
 pub(crate) mod simd;
@@ -37,6 +39,7 @@ pub use mlp::MlpOp;
 pub use real::Real;
 pub use row_cost::{CostForm, RowCost, RowCostOp};
 
+pub(crate) use aligned::Aligned;
 pub(crate) use icnn::Icnn;
 pub(crate) use real::fused;
 pub(crate) use scratch::Scratch;

@@ -137,17 +137,18 @@ impl SinkhornConfig {
         Ok(())
     }
 
-    /// Each ε in its turn, with its iterations; `None` at the last, which stops as configured.
-    pub(super) fn stages(&self, epsilon: f64) -> Vec<(f64, Option<usize>)> {
+    /// Each ε in its turn.
+    pub(super) fn stages(&self, epsilon: f64) -> Vec<Stage> {
         let mut stages = Vec::new();
         if let Some(annealing) = self.annealing {
             let mut times = annealing.start;
             while times > 1.0 + 1e-9 {
-                stages.push((epsilon * times, Some(annealing.iterations)));
+                let iterations = Some(annealing.iterations);
+                stages.push(Stage { epsilon: epsilon * times, iterations });
                 times *= annealing.factor;
             }
         }
-        stages.push((epsilon, None));
+        stages.push(Stage { epsilon, iterations: None });
         stages
     }
 
@@ -166,4 +167,11 @@ impl SinkhornConfig {
             Stop::Iterations(_) => None,
         }
     }
+}
+
+/// Iterations at one ε.
+pub(super) struct Stage {
+    pub(super) epsilon: f64,
+    /// How many; `None` at the last ε, which stops as configured.
+    pub(super) iterations: Option<usize>,
 }

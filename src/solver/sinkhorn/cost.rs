@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::kernels;
 use super::shape::Keep;
-use super::update::Tally;
+use super::tally::Tally;
 use crate::ops::parallel::map_each;
 use crate::ops::{Real, Scratch};
 use crate::problem::{Discrete, Relaxation};

@@ -96,59 +96,6 @@ fn fold<E: Real>(mut lanes: [E; LANES]) -> E {
 }
 
 vectorised! {
-    /// The products of rows of the kernel with `w`.
-    pub(super) fn dots<E: Real, T: Contract>(kernel: &[E], w: &[E], r: &mut [E]) {
-        // Four registers for each row: interleaved rows make the compiler transpose.
-        const WIDE: usize = 4 * LANES;
-        let m = w.len();
-        let wide = m - m % WIDE;
-        for (row, r) in kernel.chunks_exact(m).zip(r.iter_mut()) {
-            let mut lanes = [E::zero(); WIDE];
-            for (k, w) in row[..wide].chunks_exact(WIDE).zip(w[..wide].chunks_exact(WIDE)) {
-                for l in 0..WIDE {
-                    lanes[l] = T::fma(k[l], w[l], lanes[l]);
-                }
-            }
-            let mut sums = [E::zero(); LANES];
-            for l in 0..LANES {
-                let pairs = [lanes[l] + lanes[l + 2 * LANES], lanes[l + LANES] + lanes[l + 3 * LANES]];
-                sums[l] = pairs[0] + pairs[1];
-            }
-            let (k, w) = (&row[wide..], &w[wide..]);
-            let narrow = k.len() - k.len() % LANES;
-            for (k, w) in k[..narrow].chunks_exact(LANES).zip(w[..narrow].chunks_exact(LANES)) {
-                for l in 0..LANES {
-                    sums[l] = T::fma(k[l], w[l], sums[l]);
-                }
-            }
-            *r = (narrow..k.len()).fold(fold(sums), |sum, j| T::fma(k[j], w[j], sum));
-        }
-    }
-}
-
-vectorised! {
-    /// Adds the rows of the kernel, each times its number in `z`, to `columns`.
-    pub(super) fn gather<E: Real, T: Contract>(kernel: &[E], z: &[E], columns: &mut [E]) {
-        let m = columns.len();
-        let mut blocks = kernel.chunks_exact(4 * m);
-        for (k, z) in (&mut blocks).zip(z.chunks_exact(4)) {
-            let (k0, k1, k2, k3) = (&k[..m], &k[m..2 * m], &k[2 * m..3 * m], &k[3 * m..4 * m]);
-            let (z0, z1, z2, z3) = (z[0], z[1], z[2], z[3]);
-            for j in 0..m {
-                let sum = T::fma(z1, k1[j], T::fma(z0, k0[j], columns[j]));
-                columns[j] = T::fma(z3, k3[j], T::fma(z2, k2[j], sum));
-            }
-        }
-        let done = z.len() / 4 * 4;
-        for (k, z) in blocks.remainder().chunks_exact(m).zip(&z[done..]) {
-            for (column, k) in columns.iter_mut().zip(k) {
-                *column = T::fma(*z, *k, *column);
-            }
-        }
-    }
-}
-
-vectorised! {
     /// Adds `from` to `to`.
     pub(super) fn add<E: Real>(from: &[E], to: &mut [E]) {
         for (to, from) in to.iter_mut().zip(from) {

@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, Side};
 use super::kernels::{self, contracted};
+use super::products;
 use super::shape::{Keep, Power};
 use crate::error::{Error, Result};
 use crate::ops::parallel::map_each;
@@ -95,7 +96,7 @@ impl<E: Real> Engine<'_, E> {
                 powers.copy_from_slice(row);
                 contracted!(powers::<E>(-best, &mut powers));
                 let mut sum = [E::zero()];
-                contracted!(dots::<E>(&powers, &ones, &mut sum));
+                products::dots(&powers, &ones, &mut sum);
                 all.push(best.double() + sum[0].double().log2());
             });
             all

@@ -3,7 +3,7 @@
 use super::cost::{costs, statistics, Costs};
 use super::engine::Engine;
 use crate::error::{Error, Result};
-use crate::ops::parallel::map_each;
+use crate::ops::parallel::{map_each, on_pool};
 use crate::ops::Real;
 use crate::problem::Gridded;
 use crate::solver::sinkhorn::config::{Acceleration, Form, SinkhornConfig};
@@ -57,11 +57,13 @@ pub fn sinkhorn_grid<E: Real>(
     start.map_or(Ok(()), |p| p.check_sizes(problem.sizes()))?;
     let epsilon = relative(config.epsilon, || Ok(statistics(problem)))?;
     let rounding = E::epsilon().double() * statistics(problem).largest / epsilon;
-    if rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
-        solve::<f64, E>(config, problem, epsilon, start)
-    } else {
-        solve::<E, E>(config, problem, epsilon, start)
-    }
+    on_pool(|| {
+        if rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
+            solve::<f64, E>(config, problem, epsilon, start)
+        } else {
+            solve::<E, E>(config, problem, epsilon, start)
+        }
+    })
 }
 
 /// In the number type `E`.
@@ -77,9 +79,9 @@ fn solve<E: Real, W: Real>(
     let (divisors, constant) =
         if balanced { (masses, 0.5 * epsilon * masses[1].ln()) } else { ([1.0; 2], 0.0) };
     let stages = config.stages(epsilon);
-    let mut engine = Engine::<E>::new(problem, divisors, stages[0].0)?;
+    let mut engine = Engine::<E>::new(problem, divisors, stages[0].epsilon)?;
     if let Some(start) = start {
-        let unit = stages[0].0 * std::f64::consts::LN_2;
+        let unit = stages[0].epsilon * std::f64::consts::LN_2;
         for (side, values) in engine.sides.iter_mut().zip([&start.f, &start.g]) {
             let scaled = values.iter().map(|v| E::of((v + constant) / unit));
             side.potential.iter_mut().zip(scaled).for_each(|(p, v)| *p = v);
@@ -88,9 +90,9 @@ fn solve<E: Real, W: Real>(
     let mut progress = (0, Status::IterationLimit);
     for (k, stage) in stages.iter().enumerate() {
         if k > 0 {
-            engine.change(problem, stages[k - 1].0, stage.0)?;
+            engine.change(problem, stages[k - 1].epsilon, stage.epsilon)?;
         }
-        iterate(config, stage.1, &mut engine, &mut progress);
+        iterate(config, stage.iterations, &mut engine, &mut progress);
     }
     let (iterations, status) = progress;
     let unit = epsilon * std::f64::consts::LN_2;
