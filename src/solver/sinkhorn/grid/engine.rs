@@ -89,7 +89,7 @@ impl<E: Real> Engine<E> {
         let ratio = E::of(from / to);
         for (side, kernels) in self.sides.iter_mut().zip(kernels(problem, to)?) {
             side.kernels = kernels;
-            side.potential.iter_mut().for_each(|p| *p = *p * ratio);
+            side.potential.iter_mut().for_each(|p| *p *= ratio);
         }
         Ok(())
     }
