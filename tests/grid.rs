@@ -348,7 +348,7 @@ fn bad_grids_are_errors() {
     }
     let unequal = good().with_source_weights(&[1.0; 4]).unwrap();
     assert!(sinkhorn_grid(&SinkhornConfig::default(), &unequal, None).is_err());
-    for epsilon in [0.0, -1.0, f64::NAN, 1e-300] {
+    for epsilon in [0.0, -1.0, f64::NAN, 1e-300, 1e-310] {
         assert!(sinkhorn_grid(&exactly(epsilon, 1e-3), &good(), None).is_err());
     }
     for form in [Form::Stored, Form::Online] {

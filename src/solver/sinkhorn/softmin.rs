@@ -9,6 +9,8 @@ use crate::problem::Discrete;
 
 /// Stands for log₂ 0: far below every exponent, yet finite.
 const NOTHING: f64 = -1e30;
+/// Exponents beyond this are taken for overflow.
+const MOST: f64 = 1e28;
 
 const LANES: usize = 16;
 
@@ -89,7 +91,7 @@ impl<'a, E: Real> Softmin<'a, E> {
                 } else {
                     powers::<E, Fused>(row, &self.present)
                 };
-                if poison != E::zero() {
+                if poison != E::zero() || best.double().abs() > MOST {
                     return Err(not_finite(start + k));
                 }
                 sums[k] = sum;

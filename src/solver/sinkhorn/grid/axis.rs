@@ -12,6 +12,9 @@ const PANEL: usize = 64;
 /// Columns of a panel where there is one line.
 const COLUMNS: usize = 512;
 
+/// Exponents beyond this are taken for overflow; log₂ of a weight of zero is −1e30.
+const MOST: f64 = 1e28;
+
 /// Calls a vectorised loop for this processor's rounding.
 macro_rules! rounded {
     ($f:ident($($arg:expr),* $(,)?)) => {
@@ -44,7 +47,7 @@ impl<E: Real> Kernel<E> {
     pub(super) fn new(costs: &[f64], n: usize, epsilon: f64) -> Result<Self> {
         let unit = epsilon * std::f64::consts::LN_2;
         let exponents: Vec<E> = costs.iter().map(|c| E::of(-c / unit)).collect();
-        if let Some(i) = exponents.iter().position(|e| !e.is_finite()) {
+        if let Some(i) = exponents.iter().position(|e| !(e.double().abs() < MOST)) {
             return Err(Error::NonFinite {
                 what: "a cost divided by epsilon".into(),
                 value: -costs[i] / unit,

@@ -17,7 +17,8 @@ use crate::solver::sinkhorn::solution::{Potentials, Solution, Status};
 /// points on a grid of extents nₖ, a half step takes N Σₖ nₖ multiply-adds instead of N², and
 /// O(N + Σₖ nₖ²) memory. Lines whose sums would underflow, which happens at small ε, take exponentials
 /// instead. Potentials are on the grid, in row-major order. Where ε is so small that single precision
-/// would round C / ε by a tenth of the tolerance, the work is in double precision.
+/// would round C / ε by a tenth of the tolerance, or τ so that it would round a marginal, the work is in
+/// double precision.
 ///
 /// The plan is asked by [`Solution::grid_plan`].
 ///
@@ -56,7 +57,9 @@ pub fn sinkhorn_grid<E: Real>(
     }
     start.map_or(Ok(()), |p| p.check_sizes(problem.sizes()))?;
     let epsilon = relative(config.epsilon, || Ok(statistics(problem)))?;
-    let rounding = E::epsilon().double() * statistics(problem).largest / epsilon;
+    // Of an exponent, and of what a relaxed marginal should be.
+    let least = problem.relaxation.iter().fold(1.0, |l: f64, r| l.min(r.tau()));
+    let rounding = E::epsilon().double() * (statistics(problem).largest / epsilon + 1.0 / least);
     on_pool(|| {
         if rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
             solve::<f64, E>(config, problem, epsilon, start)
