@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use brenier::prelude::*;
-use brenier::problem::{Discrete, Relaxation};
-use brenier::solver::{sinkhorn, Epsilon, Form, SinkhornConfig, Stop};
+use brenier::problem::{Axis, Discrete, Gridded, Relaxation};
+use brenier::solver::{sinkhorn, sinkhorn_grid, Epsilon, Form, SinkhornConfig, Stop};
 use criterion::{criterion_group, criterion_main, Criterion};
 
 fn clouds(n: usize, d: usize) -> (Vec<f32>, Vec<f32>) {
@@ -53,10 +53,49 @@ fn to_tolerance(c: &mut Criterion) {
     });
 }
 
+/// Ten iterations, which each take 2 N Σ nₖ multiply-adds, on smooth densities.
+fn grids(c: &mut Criterion) {
+    for extents in [&[256, 256][..], &[64, 64, 64], &[24, 24, 24, 24]] {
+        let axis = |n: &usize| Axis::regular(&SqEuclidean, *n, 1.0 / *n as f64).expect("an axis");
+        let points: usize = extents.iter().product();
+        let bump = |from: f32| -> Vec<f32> {
+            let wave = |k: usize| ((k as f32 / points as f32 - from) * 6.0).powi(2);
+            let density: Vec<f32> = (0..points).map(|k| 0.01 + (-wave(k)).exp()).collect();
+            let mass: f32 = density.iter().sum();
+            density.iter().map(|v| v / mass).collect()
+        };
+        let problem = Gridded::new(extents.iter().map(axis).collect()).expect("a grid");
+        let problem = problem.with_source_weights(&bump(0.3)).expect("a density");
+        let problem = problem.with_target_weights(&bump(0.7)).expect("a density");
+        let config = SinkhornConfig { stop: Stop::Iterations(10), ..Default::default() };
+        let shape = extents.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+        c.bench_function(&format!("sinkhorn/grid/{shape},its=10"), |b| {
+            b.iter(|| sinkhorn_grid(&config, black_box(&problem), None));
+        });
+    }
+}
+
+/// What is asked of a solution: pairs, and the images of as many points as it has.
+fn questions(c: &mut Criterion) {
+    let (n, d) = (4096, 16);
+    let (x, y) = clouds(n, d);
+    let problem = Discrete::clouds(&SqEuclidean, &x, &y, d).expect("finite points");
+    let solution = sinkhorn(&SinkhornConfig::default(), &problem, None).expect("a solution");
+    let plan = solution.plan(&problem).expect("a plan");
+    c.bench_function("sinkhorn/sample/d=16,n=4096,k=4096", |b| {
+        b.iter(|| plan.sample(black_box(Key::new(0)), n));
+    });
+    c.bench_function("sinkhorn/sample_distinct/d=16,n=4096,k=4096", |b| {
+        b.iter(|| plan.sample_distinct(black_box(Key::new(0)), n));
+    });
+    let map = solution.entropic_map(&problem, &SqEuclidean).expect("a map");
+    c.bench_function("sinkhorn/map/d=16,n=4096", |b| b.iter(|| map.forward(black_box(&x))));
+}
+
 fn settings() -> Criterion {
     let (warm, measured) = (Duration::from_millis(300), Duration::from_secs(1));
     Criterion::default().sample_size(10).warm_up_time(warm).measurement_time(measured)
 }
 
-criterion_group!(name = benches; config = settings(); targets = fixed, to_tolerance);
+criterion_group!(name = benches; config = settings(); targets = fixed, to_tolerance, grids, questions);
 criterion_main!(benches);

@@ -8,21 +8,28 @@
 //! | [`PNorm`] | Σᵢ\|xᵢ − yᵢ\|ᵖ / p | ott-jax `PNormP` |
 //! | [`Cosine`] | 1 − ⟨x, y⟩ / (\|x\|\|y\|) | |
 //! | [`NegDot`] | −⟨x, y⟩ | the maximin form of the Wasserstein-2 benchmark |
+//! | [`Elastic`] | ½\|x − y\|² + r(x − y), with [`L1`] or [`Stvs`] | ott-jax `RegTICost` |
 //! | [`FnCost`] | a closure of yours | |
+//! | [`FnDifference`] | h(x − y), closures of yours | ott-jax `TICost` |
 //!
 //! A cost is a type, so the factor ½ is in its name. Laws, which the tests check for all of them:
-//! `paired` is the diagonal of `pairwise`, and the gradient agrees with differences.
+//! `paired` is the diagonal of `pairwise`, and the gradient agrees with differences. Costs of x − y are
+//! [`TranslationInvariant`]: they also know the gradient of the convex conjugate.
 
 mod angular;
 mod cost;
+mod elastic;
 mod euclidean;
 mod p_norm;
+mod translation;
 
 pub use crate::ops::{CostForm, RowCost};
 pub use angular::{Cosine, NegDot};
 pub use cost::{Cost, FnCost};
+pub use elastic::{Elastic, Regulariser, Stvs, L1};
 pub use euclidean::{Euclidean, HalfSqEuclidean, SqEuclidean};
 pub use p_norm::PNorm;
+pub use translation::{FnDifference, TranslationInvariant};
 
 /// Σᵢ term(i) over `n` terms in eight interleaved sums, which the compiler keeps in one register.
 #[inline(always)]

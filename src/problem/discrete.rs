@@ -17,9 +17,10 @@ pub enum Relaxation {
     /// The marginal is kept.
     #[default]
     Balanced,
-    /// The marginal may differ at the price λ KL(marginal | weights), with τ = λ / (λ + ε) in (0, 1).
+    /// The marginal may differ at the price λ KL(marginal | weights), with τ = λ / (λ + ε) in (0, 1]; a
+    /// problem takes τ = 1 as [`Balanced`](Self::Balanced).
     Kl {
-        /// τ = λ / (λ + ε): near 1 the marginal binds, near 0 it is ignored.
+        /// τ = λ / (λ + ε): at 1 the marginal binds, near 0 it is ignored.
         tau: f64,
     },
 }
@@ -30,6 +31,18 @@ impl Relaxation {
         match self {
             Self::Balanced => 1.0,
             Self::Kl { tau } => tau,
+        }
+    }
+
+    /// The same with τ = 1 as `Balanced`.
+    pub(super) fn checked(self) -> Result<Self> {
+        match self {
+            Self::Kl { tau: 1.0 } => Ok(Self::Balanced),
+            Self::Kl { tau } if !(tau > 0.0 && tau < 1.0) => {
+                let rule = "must be in (0, 1]: 1 for a marginal that binds, smaller to relax it";
+                Err(Error::config("tau", tau, rule))
+            }
+            _ => Ok(self),
         }
     }
 }
@@ -157,17 +170,9 @@ impl<'a, E: Real> Discrete<'a, E> {
     /// The same problem with these relaxations of the source and the target marginal.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] if a τ is not in (0, 1).
+    /// [`Error::InvalidConfig`] if a τ is not in (0, 1].
     pub fn relaxed(mut self, source: Relaxation, target: Relaxation) -> Result<Self> {
-        for relaxation in [source, target] {
-            if let Relaxation::Kl { tau } = relaxation {
-                if !(tau > 0.0 && tau < 1.0) {
-                    let rule = "must be in (0, 1); a marginal that binds is Relaxation::Balanced";
-                    return Err(Error::config("tau", tau, rule));
-                }
-            }
-        }
-        self.relaxation = [source, target];
+        self.relaxation = [source.checked()?, target.checked()?];
         Ok(self)
     }
 
@@ -193,13 +198,7 @@ impl<'a, E: Real> Discrete<'a, E> {
 
     /// Refuses two balanced marginals of different mass, up to rounding.
     pub(crate) fn check_masses(&self) -> Result<()> {
-        let [a, b] = self.masses();
-        if self.relaxation == [Relaxation::Balanced; 2] && (a - b).abs() > 1e-4 * a.max(b) {
-            let rule =
-                "balanced marginals need equal mass: normalise the weights or relax a marginal";
-            return Err(Error::config("total masses", format_args!("{a} and {b}"), rule));
-        }
-        Ok(())
+        check_masses(self.masses(), self.relaxation)
     }
 }
 
@@ -225,7 +224,16 @@ where
     }
 }
 
-fn check_finite<E: Real>(values: &[E], name: impl Fn(usize) -> String) -> Result<()> {
+/// Refuses two balanced marginals of different mass, up to rounding.
+pub(super) fn check_masses([a, b]: [f64; 2], relaxation: [Relaxation; 2]) -> Result<()> {
+    if relaxation == [Relaxation::Balanced; 2] && (a - b).abs() > 1e-4 * a.max(b) {
+        let rule = "balanced marginals need equal mass: normalise the weights or relax a marginal";
+        return Err(Error::config("total masses", format_args!("{a} and {b}"), rule));
+    }
+    Ok(())
+}
+
+pub(super) fn check_finite<E: Real>(values: &[E], name: impl Fn(usize) -> String) -> Result<()> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
         Some(i) => Err(Error::NonFinite {
@@ -237,7 +245,7 @@ fn check_finite<E: Real>(values: &[E], name: impl Fn(usize) -> String) -> Result
     }
 }
 
-fn check_weights<E: Real>(field: &'static str, weights: &[E], n: usize) -> Result<()> {
+pub(super) fn check_weights<E: Real>(field: &'static str, weights: &[E], n: usize) -> Result<()> {
     if weights.len() != n {
         return Err(Error::shape(field, n, weights.len()));
     }

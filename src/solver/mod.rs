@@ -3,6 +3,9 @@
 //! | what | between | file |
 //! |---|---|---|
 //! | [`sinkhorn()`], [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
+//! | [`sinkhorn_grid`], [`sinkhorn_grid_batch`] | densities on grids, entropic | `sinkhorn/grid/` |
+//! | [`EntropicMap`] | new points, by a solution | `sinkhorn/entropic_map.rs` |
+//! | [`Coupling`], [`MinibatchCoupling`] | pairs of a minibatch, drawn | `coupling.rs` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
@@ -12,6 +15,8 @@
 
 mod assignment;
 mod barycentre;
+mod coupling;
+mod draw;
 mod gaussian;
 mod initial_basis;
 mod masses;
@@ -25,11 +30,12 @@ mod univariate;
 
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
+pub use coupling::{Coupling, Draw, MinibatchCoupling};
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
 pub use sinkhorn::{
-    sinkhorn, sinkhorn_batch, Acceleration, Annealing, Epsilon, Form, Plan, Potentials,
-    SinkhornConfig, Solution, Status, Stop,
+    sinkhorn, sinkhorn_batch, sinkhorn_grid, sinkhorn_grid_batch, Acceleration, Annealing,
+    EntropicMap, Epsilon, Form, GridPlan, Plan, Potentials, SinkhornConfig, Solution, Status, Stop,
 };
 pub use sliced::{max_sliced_wasserstein, sliced_wasserstein, MaxSliced, Sliced, SlicedConfig};
 pub use transport::{

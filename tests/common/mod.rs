@@ -224,3 +224,53 @@ pub fn weights(seed: u64, n: usize) -> Vec<f64> {
 pub fn uniform(n: usize) -> Vec<f64> {
     vec![1.0 / n as f64; n]
 }
+
+/// Alternating updates f ← −τ ε log Σ b exp((g − C)/ε) in double precision; the plan.
+pub fn naive(c: &[f64], a: &[f64], b: &[f64], epsilon: f64, tau: [f64; 2], its: usize) -> Vec<f64> {
+    let (f, g) = naive_potentials(c, a, b, epsilon, tau, its);
+    let m = b.len();
+    (0..c.len())
+        .map(|k| a[k / m] * b[k % m] * ((f[k / m] + g[k % m] - c[k]) / epsilon).exp())
+        .collect()
+}
+
+/// The potentials of those updates.
+pub fn naive_potentials(
+    c: &[f64],
+    a: &[f64],
+    b: &[f64],
+    epsilon: f64,
+    tau: [f64; 2],
+    its: usize,
+) -> (Vec<f64>, Vec<f64>) {
+    let (n, m) = (a.len(), b.len());
+    let (mut f, mut g) = (vec![0.0; n], vec![0.0; m]);
+    let soft = |terms: &mut dyn Iterator<Item = (f64, f64)>| {
+        let terms: Vec<(f64, f64)> = terms.filter(|(w, _)| *w > 0.0).collect();
+        let top = terms.iter().fold(f64::NEG_INFINITY, |t, (_, e)| t.max(*e));
+        top + terms.iter().map(|(w, e)| w * (e - top).exp()).sum::<f64>().ln()
+    };
+    for _ in 0..its {
+        for i in 0..n {
+            let mut terms = (0..m).map(|j| (b[j], (g[j] - c[i * m + j]) / epsilon));
+            f[i] = -tau[0] * epsilon * soft(&mut terms);
+        }
+        for j in 0..m {
+            let mut terms = (0..n).map(|i| (a[i], (f[i] - c[i * m + j]) / epsilon));
+            g[j] = -tau[1] * epsilon * soft(&mut terms);
+        }
+    }
+    (f, g)
+}
+
+/// What `run` gives on one, two and three threads, which must be the same.
+pub fn on_any_threads<V: PartialEq + std::fmt::Debug + Send>(run: impl Fn() -> V + Sync) -> V {
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(&run)
+    };
+    let one = on(1);
+    assert_eq!(one, on(2));
+    assert_eq!(one, on(3));
+    one
+}

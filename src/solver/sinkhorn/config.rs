@@ -76,6 +76,8 @@ pub enum Form {
     Stored,
     /// Recomputed from points and potentials in every iteration, O(n + m) numbers.
     Online,
+    /// Axis by axis: the form of grids ([`sinkhorn_grid`](super::sinkhorn_grid)), and only theirs.
+    Separable,
 }
 
 /// Choices of [`sinkhorn`](super::sinkhorn()).
@@ -135,6 +137,21 @@ impl SinkhornConfig {
         Ok(())
     }
 
+    /// Each ε in its turn.
+    pub(super) fn stages(&self, epsilon: f64) -> Vec<Stage> {
+        let mut stages = Vec::new();
+        if let Some(annealing) = self.annealing {
+            let mut times = annealing.start;
+            while times > 1.0 + 1e-9 {
+                let iterations = Some(annealing.iterations);
+                stages.push(Stage { epsilon: epsilon * times, iterations });
+                times *= annealing.factor;
+            }
+        }
+        stages.push(Stage { epsilon, iterations: None });
+        stages
+    }
+
     /// Most iterations.
     pub(super) fn limit(&self) -> usize {
         match self.stop {
@@ -150,4 +167,11 @@ impl SinkhornConfig {
             Stop::Iterations(_) => None,
         }
     }
+}
+
+/// Iterations at one ε.
+pub(super) struct Stage {
+    pub(super) epsilon: f64,
+    /// How many; `None` at the last ε, which stops as configured.
+    pub(super) iterations: Option<usize>,
 }

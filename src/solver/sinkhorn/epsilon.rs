@@ -9,42 +9,55 @@ use crate::ops::{CostForm, Real, Scratch};
 use crate::problem::{Discrete, Ground};
 
 /// Mean, standard deviation and largest absolute value of all costs.
-struct Statistics {
-    mean: f64,
-    deviation: f64,
-    largest: f64,
+pub(super) struct Statistics {
+    pub(super) mean: f64,
+    pub(super) deviation: f64,
+    pub(super) largest: f64,
 }
 
-/// The ε that the solver uses. Where all costs are equal every ε gives the same plan: then a scale of 1
-/// stands for a mean or deviation of 0.
+/// The ε that the solver uses.
 pub(super) fn resolve<E: Real>(epsilon: Epsilon, problem: &Discrete<'_, E>) -> Result<f64> {
-    let value = match epsilon {
+    if let Epsilon::RelativeToMean(factor) = epsilon {
+        if let Some(mean) = mean_of_squares(problem).filter(|mean| *mean > 0.0) {
+            return checked(factor * mean);
+        }
+    }
+    relative(epsilon, || statistics(problem))
+}
+
+/// ε by the statistics of the costs. Where all costs are equal every ε gives the same plan: then a
+/// scale of 1 stands for a mean or deviation of 0.
+pub(super) fn relative(
+    epsilon: Epsilon,
+    statistics: impl FnOnce() -> Result<Statistics>,
+) -> Result<f64> {
+    checked(match epsilon {
         Epsilon::Absolute(value) => return Ok(value),
-        Epsilon::RelativeToMean(factor) => match mean_of_squares(problem) {
-            Some(mean) if mean > 0.0 => factor * mean,
-            _ => {
-                let Statistics { mean, deviation, largest } = statistics(problem)?;
-                if mean > 0.0 {
-                    factor * mean
-                } else if deviation <= 1e-12 * largest {
-                    factor
-                } else {
-                    let rule = "must be positive for an epsilon relative to it: use RelativeToStd";
-                    return Err(Error::config("mean cost", mean, rule));
-                }
+        Epsilon::RelativeToMean(factor) => {
+            let Statistics { mean, deviation, largest } = statistics()?;
+            if mean > 0.0 {
+                factor * mean
+            } else if deviation <= 1e-12 * largest {
+                factor
+            } else {
+                let rule = "must be positive for an epsilon relative to it: use RelativeToStd";
+                return Err(Error::config("mean cost", mean, rule));
             }
-        },
-        Epsilon::RelativeToStd(factor) => match statistics(problem)? {
+        }
+        Epsilon::RelativeToStd(factor) => match statistics()? {
             Statistics { deviation, largest, .. } if deviation > 1e-12 * largest => {
                 factor * deviation
             }
             Statistics { largest, .. } => factor * if largest > 0.0 { largest } else { 1.0 },
         },
         Epsilon::RelativeToMax(factor) => {
-            let Statistics { largest, .. } = statistics(problem)?;
+            let Statistics { largest, .. } = statistics()?;
             factor * if largest > 0.0 { largest } else { 1.0 }
         }
-    };
+    })
+}
+
+fn checked(value: f64) -> Result<f64> {
     if value > 0.0 && value.is_finite() {
         return Ok(value);
     }

@@ -13,7 +13,9 @@ use crate::problem::{Discrete, Ground};
 /// A transport plan Pᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − Cᵢⱼ) / ε) that is never stored: each question computes it
 /// anew, in O(n·m·d) time and O(n + m) memory.
 pub struct Plan<'a, E: Real> {
-    problem: &'a Discrete<'a, E>,
+    pub(super) problem: &'a Discrete<'a, E>,
+    pub(super) potentials: Potentials,
+    pub(super) epsilon: f64,
     engine: Engine<'a, E>,
     /// Total mass of a ⊗ b.
     mass: f64,
@@ -32,7 +34,7 @@ impl<'a, E: Real> Plan<'a, E> {
         let scaled = |v: &[f64]| v.iter().map(|v| v * scale).collect::<Vec<f64>>();
         engine.set_potentials(&[scaled(&potentials.f), scaled(&potentials.g)]);
         let [a, b] = problem.masses();
-        Ok(Self { problem, engine, mass: a * b })
+        Ok(Self { problem, potentials: potentials.clone(), epsilon, engine, mass: a * b })
     }
 
     /// Row sums and column sums.
@@ -174,7 +176,10 @@ enum Side {
 
 impl Potentials {
     pub(super) fn check<E: Real>(&self, problem: &Discrete<'_, E>) -> Result<()> {
-        let (n, m) = problem.sizes();
+        self.check_sizes(problem.sizes())
+    }
+
+    pub(super) fn check_sizes(&self, (n, m): (usize, usize)) -> Result<()> {
         for (what, v, n) in [("potential f", &self.f, n), ("potential g", &self.g, m)] {
             if v.len() != n {
                 return Err(Error::shape(what, n, v.len()));

@@ -1,13 +1,13 @@
 //! The loop: stages of ε, iterations, stopping.
 
-use super::config::{Acceleration, Form, SinkhornConfig};
+use super::config::{Acceleration, Form, SinkhornConfig, Stage};
 use super::cost::{costs, Costs};
 use super::engine::Engine;
 use super::epsilon::resolve;
 use super::relax;
 use super::solution::{Potentials, Solution, Status};
 use super::tile::Tiles;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::parallel::on_pool;
 use crate::ops::Real;
 use crate::problem::Discrete;
@@ -59,6 +59,10 @@ pub fn sinkhorn<E: Real>(
 ) -> Result<Solution> {
     config.check()?;
     problem.check_masses()?;
+    if config.form == Form::Separable {
+        let rule = "is for grids (sinkhorn_grid): choose Auto, Stored or Online";
+        return Err(Error::config("form", "Separable", rule));
+    }
     start.map_or(Ok(()), |p| p.check(problem))?;
     on_pool(|| solve(config, problem, start))
 }
@@ -74,7 +78,7 @@ fn solve<E: Real>(
     // Balanced problems are solved between probabilities.
     let shifts = if balanced { [0.0; 2] } else { [masses[1].log2(), masses[0].log2()] };
     let constant = if balanced { 0.5 * epsilon * masses[1].ln() } else { 0.0 };
-    let stages = stages(config, epsilon);
+    let stages = config.stages(epsilon);
     let tiles = Tiles::new(problem, stages[0].epsilon);
     let form = choose(config.form, problem, &tiles);
     let mut engine = Engine::new(problem, tiles, form == Form::Stored, shifts);
@@ -119,29 +123,9 @@ fn solve<E: Real>(
     })
 }
 
-struct Stage {
-    epsilon: f64,
-    /// Iterations; `None` at the last, which stops as configured.
-    iterations: Option<usize>,
-}
-
 struct Progress {
     iterations: usize,
     status: Status,
-}
-
-fn stages(config: &SinkhornConfig, epsilon: f64) -> Vec<Stage> {
-    let mut stages = Vec::new();
-    if let Some(annealing) = config.annealing {
-        let mut times = annealing.start;
-        while times > 1.0 + 1e-9 {
-            let iterations = Some(annealing.iterations);
-            stages.push(Stage { epsilon: epsilon * times, iterations });
-            times *= annealing.factor;
-        }
-    }
-    stages.push(Stage { epsilon, iterations: None });
-    stages
 }
 
 fn choose<E: Real>(form: Form, problem: &Discrete<'_, E>, tiles: &Tiles<'_, E>) -> Form {

@@ -1,0 +1,202 @@
+//! Potentials on grids and their updates.
+
+use rayon::prelude::*;
+
+use super::average::Averaged;
+use super::axis::{rounded, Kernel};
+use crate::error::Result;
+use crate::ops::simd::vectorised;
+use crate::ops::{Real, Scratch};
+use crate::problem::Gridded;
+use crate::solver::sinkhorn::shape::Contract;
+
+/// Stands for log₂ 0: far below every exponent, yet finite.
+const NOTHING: f64 = -1e30;
+/// Points of a partial sum.
+const CHUNK: usize = 4096;
+
+/// One marginal.
+pub(super) struct Side<E: Real> {
+    /// Weights, of sum 1 if the problem is balanced.
+    pub(super) weight: Vec<E>,
+    log_weight: Vec<E>,
+    /// Potentials in units of ε ln 2.
+    pub(super) potential: Vec<E>,
+    pub(super) tau: f64,
+    /// The kernels that end at this side, one for each axis.
+    kernels: Vec<Kernel<E>>,
+}
+
+pub(super) struct Engine<E: Real> {
+    pub(super) sides: [Side<E>; 2],
+}
+
+/// L1 distance of a marginal to what the potentials prescribe, and the sum of the latter.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    error: f64,
+    mass: f64,
+}
+
+impl Tally {
+    pub(super) fn relative(self) -> f64 {
+        self.error / self.mass
+    }
+}
+
+fn kernels<E: Real, W: Real>(problem: &Gridded<W>, epsilon: f64) -> Result<[Vec<Kernel<E>>; 2]> {
+    let (mut to_source, mut to_target) = (Vec::new(), Vec::new());
+    for axis in &problem.axes {
+        let (n, m) = axis.sizes();
+        let costs = axis.costs();
+        let transposed: Vec<f64> = (0..n * m).map(|k| costs[k % n * m + k / n]).collect();
+        to_source.push(Kernel::new(&transposed, m, epsilon)?);
+        to_target.push(Kernel::new(costs, n, epsilon)?);
+    }
+    Ok([to_source, to_target])
+}
+
+impl<E: Real> Engine<E> {
+    /// Weights are divided by `masses`; potentials are zero. The number type may be another one than
+    /// that of the problem.
+    pub(super) fn new<W: Real>(
+        problem: &Gridded<W>,
+        masses: [f64; 2],
+        epsilon: f64,
+    ) -> Result<Self> {
+        let [first, second] = kernels(problem, epsilon)?;
+        let side = |k: usize, weights: &[W], kernels| {
+            let share = |w: &W| w.double() / masses[k];
+            let log = |w: &W| if *w > W::zero() { share(w).log2() } else { NOTHING };
+            Side {
+                weight: weights.iter().map(|w| E::of(share(w))).collect(),
+                log_weight: weights.iter().map(|w| E::of(log(w))).collect(),
+                potential: vec![E::zero(); weights.len()],
+                tau: problem.relaxation[k].tau(),
+                kernels,
+            }
+        };
+        Ok(Self { sides: [side(0, &problem.source, first), side(1, &problem.target, second)] })
+    }
+
+    /// Another ε: potentials keep their values in the units of the cost.
+    pub(super) fn change<W: Real>(
+        &mut self,
+        problem: &Gridded<W>,
+        from: f64,
+        to: f64,
+    ) -> Result<()> {
+        let ratio = E::of(from / to);
+        for (side, kernels) in self.sides.iter_mut().zip(kernels(problem, to)?) {
+            side.kernels = kernels;
+            side.potential.iter_mut().for_each(|p| *p *= ratio);
+        }
+        Ok(())
+    }
+
+    /// log₂ of weights and potentials of the side opposite to `k`.
+    fn weighted(&self, k: usize) -> Scratch<E> {
+        let Side { log_weight, potential, .. } = &self.sides[1 - k];
+        let mut out = Scratch::copy_of(log_weight);
+        out.iter_mut().zip(potential).for_each(|(o, p)| *o += *p);
+        out
+    }
+
+    /// log₂ of the sums over the other side, at every point of side `k`.
+    pub(super) fn sums(&self, k: usize) -> Scratch<E> {
+        let mut x = self.weighted(k);
+        for kernel in &self.sides[k].kernels {
+            let mut y = Scratch::new(x.len() / kernel.n * kernel.m);
+            kernel.pass(&x, &mut y);
+            x = y;
+        }
+        x
+    }
+
+    /// At every point of side `k`, the mean of `values` on the other side, plus that of `price` · C̃,
+    /// under the plan of the potentials.
+    pub(super) fn averages(&self, k: usize, values: &[E], price: f64) -> Scratch<E> {
+        let (mut x, mut t) = (self.weighted(k), Scratch::copy_of(values));
+        for kernel in &self.sides[k].kernels {
+            let len = x.len() / kernel.n * kernel.m;
+            let (mut y, mut z) = (Scratch::new(len), Scratch::new(len));
+            kernel.pass(&x, &mut y);
+            kernel.averages(&x, &y, Averaged { t: &t, price: E::of(price) }, &mut z);
+            (x, t) = (y, z);
+        }
+        t
+    }
+
+    /// Updates the potentials of side `k` with over-relaxation ω, or leaves them for ω = 0; what the
+    /// marginal was before.
+    pub(super) fn update(&mut self, k: usize, omega: f64) -> Tally {
+        let sums = self.sums(k);
+        let Side { weight, potential, tau, .. } = &mut self.sides[k];
+        let factors = [E::of(*tau), E::of(omega)];
+        let chunks = potential.par_chunks_mut(CHUNK).zip(weight.par_chunks(CHUNK));
+        let tallies: Vec<Tally> = chunks
+            .zip(sums.par_chunks(CHUNK))
+            .map(|((phi, a), s)| {
+                let [error, mass] = rounded!(step(factors, a, s, phi));
+                Tally { error: error.double(), mass: mass.double() }
+            })
+            .collect();
+        tallies.iter().fold(Tally::default(), |all, t| Tally {
+            error: all.error + t.error,
+            mass: all.mass + t.mass,
+        })
+    }
+
+    /// Moves the best constant between the potentials, if a marginal is relaxed (arXiv:2201.00730):
+    /// κ₁κ₂ / (κ₁ + κ₂) · (log ⟨a, e^(−f/κ₁)⟩ − log ⟨b, e^(−g/κ₂)⟩) with κ = τ / (1 − τ).
+    pub(super) fn translate(&mut self) {
+        let relief = self.sides.each_ref().map(|s| (1.0 - s.tau) / s.tau);
+        if relief == [0.0; 2] {
+            return;
+        }
+        let [a, b] = [0, 1].map(|k| {
+            let Side { weight, potential, .. } = &self.sides[k];
+            let terms = weight.par_chunks(CHUNK).zip(potential.par_chunks(CHUNK));
+            let parts: Vec<f64> = terms
+                .map(|(w, p)| {
+                    let both = w.iter().zip(p);
+                    both.map(|(w, p)| w.double() * (-relief[k] * p.double()).exp2()).sum()
+                })
+                .collect();
+            parts.iter().sum::<f64>().log2()
+        });
+        let best = (a - b) / (relief[0] + relief[1]);
+        if best.is_finite() {
+            for (side, sign) in self.sides.iter_mut().zip([best, -best]) {
+                side.potential.iter_mut().for_each(|p| *p += E::of(sign));
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// φ ← (1 − ω) φ − ω τ s; the error and the mass of the marginal a 2^(φ + s) before.
+    fn step<E: Real, T: Contract>(factors: [E; 2], a: &[E], s: &[E], phi: &mut [E]) -> [E; 2] {
+        const LANES: usize = 16;
+        let [tau, omega] = factors;
+        let (one, inverse) = (E::one(), tau.recip());
+        let (mut errors, mut masses) = ([E::zero(); LANES], [E::zero(); LANES]);
+        let mut one_by_one = |a: &[E], s: &[E], phi: &mut [E]| {
+            for l in 0..phi.len() {
+                let change = -tau * s[l] - phi[l];
+                // (exact update / old)^(1/τ) is what the marginal lacks.
+                let lack = T::exp2(change * inverse);
+                let marginal = a[l] * T::exp2(phi[l] + s[l]);
+                errors[l] += marginal * (one - lack).abs();
+                masses[l] += marginal * lack;
+                phi[l] += omega * change;
+            }
+        };
+        let full = phi.len() - phi.len() % LANES;
+        for k in (0..full).step_by(LANES) {
+            one_by_one(&a[k..k + LANES], &s[k..k + LANES], &mut phi[k..k + LANES]);
+        }
+        one_by_one(&a[full..], &s[full..], &mut phi[full..]);
+        [errors, masses].map(|lanes| lanes.iter().fold(E::zero(), |sum, v| sum + *v))
+    }
+}
