@@ -6,6 +6,7 @@
 //! | [`MlpOp`] | a whole multilayer perceptron | `mlp.rs` |
 //! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn.rs` |
 //! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ) | `row_cost.rs` |
+//! | [`AttachOp`] | results from outside of the tape, with their derivatives | `attach.rs` |
 //! | [`AdamOp`] | one update of Adam or AdamW | `adam.rs` |
 //!
 //! An operation is a trait over the devices of `dfdx`, implemented for `Cpu` here; [`Engine`] collects
@@ -15,6 +16,7 @@
 
 mod activation;
 mod adam;
+mod attach;
 mod dense;
 mod device;
 pub(crate) mod gemm;
@@ -30,6 +32,7 @@ mod thin;
 
 pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use adam::{AdamOp, AdamUpdate, Moments};
+pub use attach::{AttachOp, Input};
 pub use device::{Constants, Engine};
 pub use icnn::{IcnnOp, IcnnParameters};
 pub use linear::{linear, residual_linear, LinearOp};

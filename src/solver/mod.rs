@@ -3,6 +3,7 @@
 //! | what | between | file |
 //! |---|---|---|
 //! | [`sinkhorn()`], [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
+//! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`] | their divergences, and losses on the tape | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
@@ -12,6 +13,7 @@
 
 mod assignment;
 mod barycentre;
+mod entropic;
 mod gaussian;
 mod initial_basis;
 mod masses;
@@ -25,11 +27,15 @@ mod univariate;
 
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
+pub use entropic::{
+    sinkhorn_divergence, CostGradient, Divergence, DivergenceConfig, DivergenceLoss, EntropicLoss,
+    Entropy, Weights,
+};
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, Acceleration, Annealing, Epsilon, Form, Plan, Potentials,
-    SinkhornConfig, Solution, Status, Stop,
+    SelfTransport, SinkhornConfig, Solution, Status, Stop,
 };
 pub use sliced::{max_sliced_wasserstein, sliced_wasserstein, MaxSliced, Sliced, SlicedConfig};
 pub use transport::{
