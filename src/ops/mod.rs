@@ -6,6 +6,7 @@
 //! | [`MlpOp`] | a whole multilayer perceptron | `mlp.rs` |
 //! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn.rs` |
 //! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ) | `row_cost.rs` |
+//! | [`JacobianOp`] | (J − Jᵀ) v for the Jacobian of a perceptron | `jacobian.rs` |
 //! | [`AttachOp`] | results from outside of the tape, with their derivatives | `attach.rs` |
 //! | [`AdamOp`] | one update of Adam or AdamW | `adam.rs` |
 //!
@@ -21,6 +22,7 @@ mod dense;
 mod device;
 pub(crate) mod gemm;
 mod icnn;
+mod jacobian;
 mod linear;
 mod mlp;
 pub(crate) mod parallel;
@@ -35,6 +37,7 @@ pub use adam::{AdamOp, AdamUpdate, Moments};
 pub use attach::{AttachOp, Input};
 pub use device::{Constants, Engine};
 pub use icnn::{IcnnOp, IcnnParameters};
+pub use jacobian::JacobianOp;
 pub use linear::{linear, residual_linear, LinearOp};
 pub use mlp::MlpOp;
 pub use real::Real;
