@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`sinkhorn()`], [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
 //! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`] | their divergences, and losses on the tape | `entropic/` |
+//! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
@@ -28,8 +29,9 @@ mod univariate;
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use entropic::{
-    sinkhorn_divergence, CostGradient, Divergence, DivergenceConfig, DivergenceLoss, EntropicLoss,
-    Entropy, Weights,
+    plan_gradient, sinkhorn_divergence, BackwardReport, BarycentricProjection, CostGradient,
+    Divergence, DivergenceConfig, DivergenceLoss, EntropicLoss, Entropy, LinearReport, LinearSolve,
+    Projected, Weights,
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;

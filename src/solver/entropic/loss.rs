@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::divergence::{sinkhorn_divergence, Divergence, DivergenceConfig};
 use super::gradient::weight_slopes;
-use crate::error::{Error, Result};
+use super::taken::{finite, Taken, Weights};
+use crate::error::Result;
 use crate::geometry::{RowCost, SqEuclidean};
-use crate::ops::{Engine, Input, Real};
-use crate::problem::{Discrete, Relaxation};
-use crate::solver::sinkhorn::{sinkhorn, Plan, Potentials, SinkhornConfig, Solution, Status};
-use crate::tensor::{rows, Points, Scalar, Values};
+use crate::ops::{Engine, Real};
+use crate::problem::Relaxation;
+use crate::solver::sinkhorn::{sinkhorn, Plan, Potentials, SinkhornConfig, Solution};
+use crate::tensor::{Points, Scalar};
 
 /// The entropy that an entropic cost contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,9 +73,6 @@ impl<C: Default> Default for DivergenceLoss<C> {
     }
 }
 
-/// The weights of source and target on the tape; `None` is uniform.
-pub type Weights<'a, E = f32, D = Cpu> = [Option<&'a Values<E, D>>; 2];
-
 impl<C> EntropicLoss<C> {
     /// The defaults of [`SinkhornConfig`], balanced, relative to the product, with this cost.
     pub fn with_cost(cost: C) -> Self {
@@ -125,7 +123,7 @@ impl<C> EntropicLoss<C> {
         R: Tape<E, D>,
     {
         let taken = Taken::new(x, y, weights);
-        let problem = taken.problem(&self.cost, self.relaxation)?;
+        let problem = taken.numbers.problem(&self.cost, N, self.relaxation)?;
         let solution = finite(sinkhorn(&self.sinkhorn, &problem, start)?, |s| s.status)?;
         let (mut value, epsilon) = (solution.dual_cost, solution.epsilon);
         let mut slopes = Vec::new();
@@ -198,7 +196,7 @@ impl<C> DivergenceLoss<C> {
         R: Tape<E, D>,
     {
         let taken = Taken::new(x, y, weights);
-        let problem = taken.problem(&self.cost, [self.relaxation; 2])?;
+        let problem = taken.numbers.problem(&self.cost, N, [self.relaxation; 2])?;
         let Self { sinkhorn, target_term, .. } = *self;
         let config = DivergenceConfig { sinkhorn, target_term };
         let divergence = sinkhorn_divergence(&config, &problem, start)?;
@@ -211,77 +209,4 @@ impl<C> DivergenceLoss<C> {
         drop(problem);
         Ok((taken.attach(divergence.value, slopes), divergence))
     }
-}
-
-/// The arguments of a loss: their numbers, and where their gradients go.
-struct Taken<const N: usize, E: Real, D: Engine<E>, T> {
-    device: D,
-    tape: T,
-    points: [Vec<E>; 2],
-    weights: [Option<Vec<E>>; 2],
-    inputs: Vec<Input<E, D>>,
-}
-
-impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>> Taken<N, E, D, T> {
-    fn new<R: Tape<E, D>>(
-        x: Points<N, E, D, T>,
-        y: Points<N, E, D, R>,
-        weights: Weights<'_, E, D>,
-    ) -> Self
-    where
-        T: Merge<R>,
-    {
-        let (x, tape) = x.contiguous().split_tape();
-        let (y, other) = y.contiguous().split_tape();
-        let [a, b] = weights.map(|w| w.map_or_else(Input::none, |w| D::input(w)));
-        Self {
-            device: x.device().clone(),
-            tape: tape.merge(other),
-            points: [rows(&x), rows(&y)],
-            weights: weights.map(|w| w.map(rows)),
-            inputs: vec![D::input(&x), D::input(&y), a, b],
-        }
-    }
-
-    /// Whether the gradients in the points of source and target are wanted.
-    fn wanted(&self) -> [bool; 2] {
-        [self.inputs[0].wanted(), self.inputs[1].wanted()]
-    }
-
-    fn problem<C: RowCost<E>>(
-        &self,
-        cost: &C,
-        relaxation: [Relaxation; 2],
-    ) -> Result<Discrete<'_, E>> {
-        let mut problem = Discrete::clouds(cost, &self.points[0], &self.points[1], N)?;
-        if let Some(a) = &self.weights[0] {
-            problem = problem.with_source_weights(a)?;
-        }
-        if let Some(b) = &self.weights[1] {
-            problem = problem.with_target_weights(b)?;
-        }
-        problem.relaxed(relaxation[0], relaxation[1])
-    }
-
-    /// The value on the tape, with these gradients in the inputs.
-    fn attach(self, value: f64, mut slopes: Vec<Vec<E>>) -> Scalar<E, D, T> {
-        let output = self.device.tensor_from_vec(vec![E::of(value)], ());
-        D::attach(output, self.inputs, self.tape, move |seed| {
-            let seed = seed.first().copied().unwrap_or_else(E::zero);
-            slopes.iter_mut().flatten().for_each(|s| *s *= seed);
-            slopes
-        })
-    }
-}
-
-fn finite<S>(solution: S, status: impl Fn(&S) -> Status) -> Result<S> {
-    if status(&solution) == Status::Diverged {
-        return Err(Error::NonFinite {
-            what: "an entropic potential".into(),
-            value: f64::NAN,
-            step: None,
-            remedy: "scale the points or raise epsilon",
-        });
-    }
-    Ok(solution)
 }

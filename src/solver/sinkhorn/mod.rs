@@ -10,6 +10,7 @@ mod plan;
 mod pull;
 mod relax;
 mod rescue;
+mod schur;
 mod shape;
 mod solution;
 mod solve;

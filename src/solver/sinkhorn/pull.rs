@@ -70,7 +70,7 @@ impl<E: Real> Plan<'_, E> {
 impl<E: Real> Pull<'_, '_, E> {
     /// Sums over rows `[n, width]` and columns `[m, width]` that `each(first row, rows of M, sums of the
     /// rows, sums of the columns)` adds to.
-    fn sums(
+    pub(super) fn sums(
         &self,
         width: usize,
         each: impl Fn(usize, &mut [E], &mut [E], &mut [E]) + Sync + Send,
