@@ -250,3 +250,81 @@ fn what_has_no_divergence_or_gradient_is_refused() {
     assert!(sinkhorn_divergence(&config, &other, Some(&seen)).is_err());
     assert!(seen.gradient(&other).is_err());
 }
+
+/// Against ott-jax and geomloss in double precision. ott-jax stops at 1e-13; the potentials of geomloss
+/// are those of a schedule of ε that ends within a millionth.
+#[test]
+fn golden_values() {
+    use common::{golden, normalised, numbers};
+    let file = golden("divergence.json");
+    let (x, y) = (numbers(&file["x"]), numbers(&file["y"]));
+    let weights = [numbers(&file["a"]), numbers(&file["b"])];
+    let points = |v: &[f64]| brenier::tensor::points_on::<2, f64, Cpu>(&Cpu::default(), v.to_vec());
+    let (x, y) = (points(&x).unwrap(), points(&y).unwrap());
+    let close = |seen: f64, wanted: &serde_json::Value, tolerance: f64| {
+        let wanted = wanted.as_f64().unwrap();
+        assert!((seen - wanted).abs() < tolerance * wanted.abs().max(1.0), "{seen} {wanted}");
+    };
+    let mut cases = 0;
+    for (peer, tolerance) in [("ott", 1e-9), ("geomloss", 1e-5)] {
+        for case in file[peer].as_array().unwrap() {
+            let (eps, tau) = (case["eps"].as_f64().unwrap(), case["tau"].as_f64().unwrap());
+            let [a, b] = weights.clone().map(|w| if tau == 1.0 { normalised(w) } else { w });
+            let values = |w: Vec<f64>| -> Values<f64> {
+                let n = w.len();
+                Cpu::default().tensor_from_vec(w, (n,))
+            };
+            let (a, b) = (values(a), values(b));
+            let both = [Some(&a), Some(&b)];
+            let relaxation = if tau == 1.0 { Relaxation::Balanced } else { Relaxation::Kl { tau } };
+            let check = |name: &str, loss: &dyn Fn() -> Scalar<f64, Cpu, Taped64>| {
+                let value = loss();
+                close(value.array(), &case[name], tolerance);
+                let Some(of_x) = case.get(format!("{name}_x")) else { return };
+                let gradient = value.backward();
+                for (t, wanted) in [(&x, of_x), (&y, &case[format!("{name}_y")])] {
+                    let error = common::distance(&rows(&gradient.get(t)), &numbers(wanted));
+                    assert!(error < tolerance, "{peer} {name} {eps} {tau}: {error:e}");
+                }
+            };
+            let traced = || (x.leaky_trace(), y.retaped::<Taped64>());
+            let squared = || {
+                let (sinkhorn, cost) = (tight(eps), SqEuclidean);
+                DivergenceLoss { sinkhorn, relaxation, target_term: true, cost }
+            };
+            if peer == "geomloss" {
+                let loss = DivergenceLoss {
+                    cost: HalfSqEuclidean,
+                    sinkhorn: tight(eps),
+                    relaxation,
+                    target_term: true,
+                };
+                check("divergence", &|| {
+                    let (x, y) = traced();
+                    loss.weighted(x, y, both, None).unwrap().0
+                });
+            } else {
+                check("divergence", &|| {
+                    let (x, y) = traced();
+                    squared().weighted(x, y, both, None).unwrap().0
+                });
+                for (name, entropy) in
+                    [("relative", Entropy::Relative), ("shannon", Entropy::Shannon)]
+                {
+                    let loss = EntropicLoss {
+                        cost: SqEuclidean,
+                        sinkhorn: tight(eps),
+                        relaxation: [relaxation; 2],
+                        entropy,
+                    };
+                    check(name, &|| {
+                        let (x, y) = traced();
+                        loss.weighted(x, y, both, None).unwrap().0
+                    });
+                }
+            }
+            cases += 1;
+        }
+    }
+    assert_eq!(cases, 6);
+}

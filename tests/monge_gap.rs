@@ -8,7 +8,7 @@ use brenier::ops::Activation;
 use brenier::prelude::*;
 use brenier::solver::{EntropicLoss, Epsilon, SinkhornConfig, Stop};
 use brenier::testing::{check_input_gradient, check_parameter_gradient};
-use dfdx::prelude::*;
+use dfdx::prelude::{AsArray, Cpu, HasShape, Module, SumTo, Trace};
 
 use common::cloud;
 
@@ -184,4 +184,58 @@ fn bad_weights_are_refused() {
             MongeGapConfig { conservative_weight: bad, ..Default::default() };
         assert!(monge_gap_init::<_, _, f32, Cpu, Map>(&config, build(Key::new(1))).is_err());
     }
+}
+
+#[test]
+fn scores_of_maps() {
+    use brenier::score::{map_divergence, monge_gap, sinkhorn_divergence};
+    use brenier::solver::DivergenceLoss;
+    let pair = KnownPair::<2>::random(Key::new(1)).unwrap();
+    let (source, target) = (pair.source().clone(), pair.target());
+    #[derive(Clone, Debug)]
+    struct Truth(KnownPair<2>);
+    impl Module<Points<2>> for Truth {
+        type Output = Points<2>;
+        type Error = std::convert::Infallible;
+        fn try_forward(&self, x: Points<2>) -> std::result::Result<Points<2>, Self::Error> {
+            Ok(self.0.transport(&x).expect("finite points"))
+        }
+    }
+    let truth = Truth(pair.clone());
+    let config = MongeGap::with_cost(HalfSqEuclidean);
+    let seen = monge_gap(&config, &truth, &source, Key::new(2), 500).unwrap();
+    assert!(seen.allows_optimal() && seen.gap >= seen.floor * (1.0 - 1e-3), "{seen:?}");
+    // Two draws of the target and the images of the true map are apart by as much.
+    let loss = DivergenceLoss::with_cost(SqEuclidean);
+    let of_map = map_divergence(&loss, &truth, &source, &target, Key::new(3), 500).unwrap();
+    let noise = sinkhorn_divergence(&loss, &target, &target, Key::new(4), 500).unwrap();
+    let apart = sinkhorn_divergence(&loss, &source, &target, Key::new(3), 500).unwrap();
+    assert!(of_map.value < 3.0 * noise.value, "{of_map} {noise}");
+    assert!(apart.value > 5.0 * of_map.value, "{apart} {of_map}");
+    let text = of_map.to_string();
+    assert!(text.contains("ε = ") && text.contains("500 points"), "{text}");
+    assert!(sinkhorn_divergence(&loss, &source, &target, Key::new(3), 0).is_err());
+    assert!(monge_gap(&config, &truth, &source, Key::new(2), 0).is_err());
+}
+
+/// From the best affine map's 14 % of the benchmark's kind of pair down to a few percent.
+#[test]
+fn it_learns_an_optimal_map() {
+    let pair = KnownPair::<2>::random(Key::new(1)).unwrap();
+    let config = MongeGapConfig::<HalfSqEuclidean, HalfSqEuclidean> {
+        map: AdamConfig {
+            schedule: Schedule::Cosine { warm_up: 0, total: 300, floor: 0.01 },
+            ..AdamConfig::with_rate(5e-3)
+        },
+        ..Default::default()
+    };
+    let mut state = monge_gap_init::<_, _, f32, Cpu, Map>(&config, build(Key::new(2))).unwrap();
+    let batches = Sampled::new(pair.source().clone(), pair.target(), 256).unwrap();
+    for (i, batch) in batches.batches(Key::new(3)).take(300).enumerate() {
+        let key = Key::new(4).fold_in(i as u64);
+        state = monge_gap_step(&config, state, &batch.unwrap(), key).unwrap().0;
+    }
+    let learned = map_error(&pair, state.map.params(), Key::new(5), 4096).unwrap();
+    let linear = baselines(&pair, Key::new(5), 4096).unwrap().linear;
+    assert!(learned.l2_uvp < 0.3 * linear.l2_uvp, "{} {}", learned.l2_uvp, linear.l2_uvp);
 }

@@ -10,12 +10,13 @@
 //! state that was cloned before a step is not touched by it.
 
 mod contract;
+mod gap_loss;
 mod monge_gap;
 mod not;
 
 pub use contract::{Mapped, Readings, State};
+pub use gap_loss::{fitting_loss, monge_gap_loss, Fitting, FittingTerms, GapTerms, MongeGap};
 pub use monge_gap::{
-    fitting_loss, monge_gap_init, monge_gap_loss, monge_gap_step, Fitting, FittingTerms, GapTerms,
-    MongeGap, MongeGapConfig, MongeGapMetrics, MongeGapState,
+    monge_gap_init, monge_gap_step, MongeGapConfig, MongeGapMetrics, MongeGapState,
 };
 pub use not::{not_init, not_step, NotConfig, NotMetrics, NotState, SourceUse};

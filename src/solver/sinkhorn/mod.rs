@@ -8,6 +8,7 @@ mod epsilon;
 mod kernels;
 mod plan;
 mod pull;
+mod pull_loops;
 mod relax;
 mod rescue;
 mod schur;
