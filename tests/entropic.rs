@@ -130,6 +130,44 @@ fn gradients_in_the_weights() {
     }
 }
 
+#[test]
+fn the_energy_distance_is_unbiased() {
+    use brenier::solver::EnergyLoss;
+    // In the points of both sides, of odd number.
+    let (x, y) = (cloud::<3, f64>(1, 9), cloud::<3, f64>(2, 7));
+    let loss = EnergyLoss { sinkhorn: tight(0.5), ..EnergyLoss::with_cost(SqEuclidean) };
+    let of_x = check_input_gradient(&x, |x| loss.between(x, y.clone()).unwrap().0);
+    let of_y = check_input_gradient(&y, |y| loss.between(x.retaped::<Taped64>(), y).unwrap().0);
+    assert!(of_x.relative < CLOSE && of_y.relative < CLOSE, "{of_x:?} {of_y:?}");
+    assert!(loss.between(cloud::<3, f64>(1, 1), y).is_err());
+    // Between samples of one measure in 8 dimensions: the derivative in a factor s of the source,
+    // which is positive for the divergence (it contracts), vanishes on average.
+    let sinkhorn = SinkhornConfig { epsilon: Epsilon::Absolute(2.0), ..Default::default() };
+    let energy = EnergyLoss { sinkhorn, ..loss };
+    let divergence = DivergenceLoss { sinkhorn, ..DivergenceLoss::with_cost(SqEuclidean) };
+    let rate = |x: &Points<8, f64>, value: Scalar<f64, Cpu, Taped64>| -> f64 {
+        let gradient = rows(&value.backward().get(x));
+        gradient.iter().zip(rows(x)).map(|(g, x)| g * x).sum()
+    };
+    let (mut of_energy, mut of_divergence) = (Vec::new(), Vec::new());
+    for k in 0..40 {
+        let (x, y) = (cloud::<8, f64>(100 + k, 64), cloud::<8, f64>(200 + k, 64));
+        of_energy.push(rate(&x, energy.between(x.leaky_trace(), y.clone()).unwrap().0));
+        of_divergence.push(rate(&x, divergence.between(x.leaky_trace(), y.clone()).unwrap().0));
+    }
+    // Mean and standard error.
+    let moments = |v: &[f64]| {
+        let n = v.len() as f64;
+        let mean = v.iter().sum::<f64>() / n;
+        let square = v.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean, (square / n).sqrt())
+    };
+    let (bias, error) = moments(&of_energy);
+    assert!(bias.abs() < 3.0 * error, "{bias} {error}");
+    let (bias, error) = moments(&of_divergence);
+    assert!(bias > 6.0 * error, "{bias} {error}");
+}
+
 fn slices(n: usize, m: usize, d: usize) -> (Vec<f64>, Vec<f64>) {
     let y: Vec<f64> = common::normals(2, m * d);
     (common::normals(1, n * d), y.iter().map(|v| 0.8 * v + 0.5).collect())

@@ -3,11 +3,13 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{Cost, RowCost, SqEuclidean};
 use crate::ops::{Constants, Engine, Real};
 use crate::problem::Relaxation;
-use crate::solver::{DivergenceLoss, EntropicLoss, Entropy, Epsilon, SinkhornConfig, Solution};
+use crate::solver::{
+    DivergenceLoss, EnergyLoss, EntropicLoss, Entropy, Epsilon, SinkhornConfig, Solution,
+};
 use crate::tensor::{Points, Scalar};
 
 /// The Monge gap of a map at n points, M(T) = (1/n) Σ c(xᵢ, T(xᵢ)) − W(ε), where W(ε) is the transport cost
@@ -90,6 +92,9 @@ where
 pub enum Fitting<C = SqEuclidean> {
     /// The Sinkhorn divergence, which is 0 for equal measures.
     Divergence(DivergenceLoss<C>),
+    /// The energy distance of minibatches, whose expectation has its minimum where the measures are
+    /// equal, however small the batch.
+    Energy(EnergyLoss<C>),
     /// The entropic transport cost, whose minimum contracts the images by about √ε.
     Entropic(EntropicLoss<C>),
 }
@@ -120,7 +125,7 @@ pub struct FittingTerms {
 /// The fitting loss between images and target: `[n, N], [m, N] -> []`, differentiable in the images.
 ///
 /// # Errors
-/// Those of [`DivergenceLoss::weighted`] and [`EntropicLoss::weighted`].
+/// Those of [`DivergenceLoss::weighted`], [`EnergyLoss::between`] and [`EntropicLoss::weighted`].
 pub fn fitting_loss<const N: usize, E, D, C, T>(
     config: &Fitting<C>,
     moved: Points<N, E, D, T>,
@@ -143,6 +148,12 @@ where
         Fitting::Divergence(loss) => {
             let (value, d) = fixed.scope(|| loss.between(moved, target.clone()))?;
             Ok((value, terms(d.value, &d.cross)))
+        }
+        Fitting::Energy(loss) => {
+            let (value, all) = fixed.scope(|| loss.between(moved, target.clone()))?;
+            let seen = value.as_vec().first().map_or(f64::NAN, |v| v.double());
+            let first = all.first().ok_or_else(|| Error::shape("terms of a loss", "one", 0))?;
+            Ok((value, terms(seen, first)))
         }
         Fitting::Entropic(loss) => {
             let (value, s) = fixed.scope(|| loss.between(moved, target.clone()))?;

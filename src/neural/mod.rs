@@ -17,6 +17,7 @@ mod not;
 pub use contract::{Mapped, Readings, State};
 pub use gap_loss::{fitting_loss, monge_gap_loss, Fitting, FittingTerms, GapTerms, MongeGap};
 pub use monge_gap::{
-    monge_gap_init, monge_gap_step, MongeGapConfig, MongeGapMetrics, MongeGapState,
+    monge_gap_init, monge_gap_plain_step, monge_gap_step, MongeGapConfig, MongeGapMetrics,
+    MongeGapState,
 };
 pub use not::{not_init, not_step, NotConfig, NotMetrics, NotState, SourceUse};

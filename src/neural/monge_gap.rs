@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 use super::contract::{Mapped, Readings, State};
 use super::gap_loss::{fitting_loss, monge_gap_loss, Fitting, FittingTerms, MongeGap};
 use crate::error::{Error, Result};
-use crate::function::{AdamConfig, Asymmetry, Learner, Persist, Record};
+use crate::function::{AdamConfig, Asymmetry, Learner, Persist, Record, TransportMap};
 use crate::geometry::{RowCost, SqEuclidean};
 use crate::ops::{Constants, Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
-use crate::tensor::{Points, Taped};
+use crate::tensor::{Points, Scalar, Taped};
 
 /// What is chosen. The defaults are those of the paper on the Wasserstein-2 benchmark up to dimension 64,
 /// λ = 1 and μ = 0.01 ((10, 0.1) from 128 on), with the rate and the ε of the authors' tutorial.
@@ -149,6 +149,54 @@ where
     F: RowCost<E>,
     T: Asymmetry<N, E, D>,
 {
+    descend(config, state, batch, |map, x| {
+        let n = x.shape().0;
+        let directions = key.normal(n * N).into_iter().map(|v| E::of(v.into())).collect();
+        let v: Points<N, E, D> = x.device().tensor_from_vec(directions, (n, Const));
+        let start = x.retaped::<Taped<E, D>>();
+        let skew = Constants::default().tensor(x).scope(|| map.asymmetry(start, &v));
+        Ok(skew.square().mean() * E::of(N as f64))
+    })
+}
+
+/// [`monge_gap_step`] for maps that say nothing of their Jacobian: μ must be 0. Deterministic: the key is
+/// not used.
+///
+/// # Errors
+/// As [`monge_gap_step`], and [`Error::InvalidConfig`] if μ is not 0.
+pub fn monge_gap_plain_step<const N: usize, E, D, C, F, T>(
+    config: &MongeGapConfig<C, F>,
+    state: MongeGapState<T, E, D>,
+    batch: &Batch<N, E, D>,
+    _key: Key,
+) -> Result<(MongeGapState<T, E, D>, MongeGapMetrics)>
+where
+    E: Real,
+    D: Engine<E>,
+    C: RowCost<E>,
+    F: RowCost<E>,
+    T: TransportMap<N, E, D>,
+{
+    descend(config, state, batch, |_, _| {
+        let rule = "needs a map with `Asymmetry` and `monge_gap_step`, or must be 0";
+        Err(Error::config("conservative_weight", config.conservative_weight, rule))
+    })
+}
+
+/// A step with this estimate of E|J − Jᵀ|², which is asked for if μ is not 0.
+fn descend<const N: usize, E, D, C, F, T>(
+    config: &MongeGapConfig<C, F>,
+    state: MongeGapState<T, E, D>,
+    batch: &Batch<N, E, D>,
+    penalty: impl Fn(&T, &Points<N, E, D>) -> Result<Scalar<E, D, Taped<E, D>>>,
+) -> Result<(MongeGapState<T, E, D>, MongeGapMetrics)>
+where
+    E: Real,
+    D: Engine<E>,
+    C: RowCost<E>,
+    F: RowCost<E>,
+    T: TransportMap<N, E, D>,
+{
     let MongeGapState { step, mut map } = state;
     let at = |e: Error| e.at_step(step);
     let x = &batch.source;
@@ -159,12 +207,7 @@ where
     let mut loss = fit + gap * E::of(config.gap_weight);
     let mut conservative = 0.0;
     if config.conservative_weight > 0.0 {
-        let n = x.shape().0;
-        let directions = key.normal(n * N).into_iter().map(|v| E::of(v.into())).collect();
-        let v: Points<N, E, D> = x.device().tensor_from_vec(directions, (n, Const));
-        let start = x.retaped::<Taped<E, D>>();
-        let skew = Constants::default().tensor(x).scope(|| map.params().asymmetry(start, &v));
-        let penalty = skew.square().mean() * E::of(N as f64);
+        let penalty = penalty(map.params(), x)?;
         conservative = penalty.as_vec().first().map_or(f64::NAN, |v| v.double());
         loss = loss + penalty * E::of(config.conservative_weight);
     }

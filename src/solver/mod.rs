@@ -3,7 +3,7 @@
 //! | what | between | file |
 //! |---|---|---|
 //! | [`sinkhorn()`], [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
-//! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`] | their divergences, and losses on the tape | `entropic/` |
+//! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`], [`EnergyLoss`] | their divergences, and losses on the tape | `entropic/` |
 //! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
@@ -30,8 +30,8 @@ pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use entropic::{
     plan_gradient, sinkhorn_divergence, BackwardReport, BarycentricProjection, CostGradient,
-    Divergence, DivergenceConfig, DivergenceLoss, EntropicLoss, Entropy, LinearReport, LinearSolve,
-    Projected, Weights,
+    Divergence, DivergenceConfig, DivergenceLoss, EnergyLoss, EntropicLoss, Entropy, LinearReport,
+    LinearSolve, Projected, Weights,
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;

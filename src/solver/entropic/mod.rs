@@ -2,6 +2,7 @@
 //! derivative of its plan.
 
 mod divergence;
+mod energy;
 mod gradient;
 mod implicit;
 mod loss;
@@ -9,6 +10,7 @@ mod projection;
 mod taken;
 
 pub use divergence::{sinkhorn_divergence, Divergence, DivergenceConfig};
+pub use energy::EnergyLoss;
 pub use gradient::CostGradient;
 pub use implicit::{plan_gradient, LinearReport, LinearSolve};
 pub use loss::{DivergenceLoss, EntropicLoss, Entropy};
