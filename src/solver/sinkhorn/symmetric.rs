@@ -164,7 +164,8 @@ fn advance<E: Real>(
     }
     b.scale.copy_from_slice(&a.scale);
     b.product.copy_from_slice(&a.product);
-    if !(largest.double().log2() < most) {
+    let inside = largest.double().log2() < most;
+    if !inside {
         engine.absorb();
     }
 }
