@@ -13,7 +13,7 @@ use crate::ops::{CostForm, Real};
 use crate::problem::{Discrete, Ground};
 
 /// Largest dimension whose products are summed here rather than by a matrix product.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 /// Coordinates that a thread scales at a time, about.
 const PART: usize = 1 << 14;
 
@@ -251,7 +251,7 @@ impl Shape for Minus {
     }
 }
 
-fn mean<E: Real>(cloud: &[E], d: usize) -> Vec<f64> {
+pub(super) fn mean<E: Real>(cloud: &[E], d: usize) -> Vec<f64> {
     let mut sums = vec![0.0; d];
     for row in cloud.chunks_exact(d) {
         sums.iter_mut().zip(row).for_each(|(m, v)| *m += v.double());
@@ -262,7 +262,7 @@ fn mean<E: Real>(cloud: &[E], d: usize) -> Vec<f64> {
 
 /// (v − centre) · factor for every row v, divided by its norm (zero stays zero) if `unit`: `[n, d]`, or
 /// `[d, n]` if `transposed`.
-fn scaled<E: Real>(
+pub(super) fn scaled<E: Real>(
     cloud: &[E],
     centre: &[f64],
     factor: f64,
