@@ -6,14 +6,16 @@
 pub use crate::data::{GaussianMixture, KnownPair};
 pub use crate::error::{Error, Result};
 pub use crate::function::{
-    build, pretrain_identity, AdamConfig, Clip, Decay, DenseIcnn, Displacement, GradientMap,
-    InputGradient, Learner, Mlp, Negated, Potential, ResidualMlp, Schedule, TransportMap,
+    build, pretrain_identity, AdamConfig, Clip, Decay, DenseIcnn, Displacement, FreeMap,
+    GradientMap, InputGradient, Learner, MapNetwork, Mlp, Negated, Potential, PotentialMap,
+    ResidualMlp, Schedule, TransportMap,
 };
 pub use crate::geometry::{
     Cosine, Cost, Euclidean, FnCost, HalfSqEuclidean, NegDot, PNorm, RowCost, SqEuclidean,
 };
 pub use crate::neural::{
-    not_init, not_step, Mapped, NotConfig, NotMetrics, NotState, Readings, SourceUse, State,
+    enot_init, enot_step, not_init, not_step, EnotConfig, EnotMetrics, EnotState, Mapped,
+    NotConfig, NotMetrics, NotState, Readings, SourceUse, State,
 };
 pub use crate::ops::{Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use crate::problem::{Batch, Sampled, Sampler};
@@ -21,8 +23,8 @@ pub use crate::random::Key;
 pub use crate::score::{baselines, map_error, MapError};
 pub use crate::tensor::{points, rows, Points, Scalar, Taped, Values};
 pub use crate::train::{
-    checkpoint, every, guard_finite, repeat, run, weights, with_ema, Averaged, CsvLog, Observe,
-    Progress, Step,
+    back_and_forth, checkpoint, every, guard_finite, repeat, run, weights, with_ema, Averaged,
+    CsvLog, Observe, Progress, Step,
 };
 
 pub use dfdx::prelude::{

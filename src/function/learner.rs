@@ -187,10 +187,20 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
     where
         P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
     {
+        self.traced_by(x, |params, x| params.forward(x))
+    }
+
+    /// A function of the parameters at data `x`, such as an input gradient, recorded for a gradient in
+    /// the parameters; `x` is constant.
+    pub fn traced_by<const N: usize, Y>(
+        &self,
+        x: &Points<N, E, D>,
+        record: impl FnOnce(&P, Points<N, E, D, Taped<E, D>>) -> Y,
+    ) -> Y {
         let x = x.clone();
         let gradients = self.spare.slot().take();
         let gradients = gradients.unwrap_or_else(|| self.params.alloc_grads());
-        Constants::default().tensor(&x).scope(|| self.params.forward(x.traced(gradients)))
+        Constants::default().tensor(&x).scope(|| record(&self.params, x.traced(gradients)))
     }
 
     /// The module at `y`, recorded for a gradient in `y`; the parameters are constant.

@@ -6,15 +6,18 @@
 //!
 //! | network | type | as |
 //! |---|---|---|
-//! | perceptron | [`Mlp<I, H, K, O, A>`](Mlp) | potential (`O = 1`), map (`O = I`) |
+//! | perceptron | [`Mlp<I, H, K, O, A>`](Mlp) | potential with [`InputGradient`] (`O = 1`), map (`O = I`) |
 //! | residual perceptron | [`ResidualMlp<I, H, K, O, A>`](ResidualMlp) | the same |
 //! | input-convex network | [`DenseIcnn<N, H, K, L, A>`](DenseIcnn) | potential with [`InputGradient`] |
 //! | x + M(x) | [`Displacement<M>`](Displacement) | map |
 //! | ∇f | [`GradientMap<F>`](GradientMap) | map |
 //! | −f | [`Negated<F>`](Negated) | potential |
+//! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
+//! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 
 mod icnn;
 mod learner;
+mod map_network;
 mod mlp;
 mod module;
 mod parameters;
@@ -25,6 +28,7 @@ mod schedule;
 
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
 pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
+pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};
 pub use potential::{Displacement, GradientMap, InputGradient, Negated, Potential, TransportMap};

@@ -66,7 +66,7 @@ macro_rules! wrapper {
             type To<E2: Dtype, D2: Device<E2>> = $name<F::To<E2, D2>>;
             fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
                 visitor: &mut V,
-            ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+            ) -> std::result::Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
                 visitor.visit_fields((Self::module("0", |s| &s.0, |s| &mut s.0),), |(inner,)| {
                     $name(inner)
                 })
@@ -74,6 +74,8 @@ macro_rules! wrapper {
         }
     };
 }
+pub(super) use wrapper;
+
 wrapper!(GradientMap);
 wrapper!(Displacement);
 wrapper!(Negated);

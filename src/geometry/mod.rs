@@ -10,6 +10,9 @@
 //! | [`NegDot`] | −⟨x, y⟩ | the maximin form of the Wasserstein-2 benchmark |
 //! | [`FnCost`] | a closure of yours | |
 //!
+//! The first two, [`PNorm`] and [`NegDot`] have a twist ([`TwistCost`]): with them the gradient of a
+//! potential is a map.
+//!
 //! A cost is a type, so the factor ½ is in its name. Laws, which the tests check for all of them:
 //! `paired` is the diagonal of `pairwise`, and the gradient agrees with differences.
 
@@ -18,7 +21,7 @@ mod cost;
 mod euclidean;
 mod p_norm;
 
-pub use crate::ops::{CostForm, RowCost};
+pub use crate::ops::{CostForm, RowCost, TwistCost};
 pub use angular::{Cosine, NegDot};
 pub use cost::{Cost, FnCost};
 pub use euclidean::{Euclidean, HalfSqEuclidean, SqEuclidean};

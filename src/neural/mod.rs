@@ -2,6 +2,7 @@
 //!
 //! | estimator | cost | learns | source | file |
 //! |---|---|---|---|---|
+//! | [`enot_step`] | any [`Cost`](crate::geometry::Cost) | source network and target potential | arXiv:2403.03777 | `enot.rs` |
 //! | [`not_step`] | any [`Cost`](crate::geometry::Cost) | map and potential | arXiv:2201.12220 | `not.rs` |
 //!
 //! A step is a pure function `step(&config, state, &batch, key) -> Result<(state, metrics)>`: what is
@@ -9,7 +10,9 @@
 //! state that was cloned before a step is not touched by it.
 
 mod contract;
+mod enot;
 mod not;
 
-pub use contract::{Mapped, Readings, State};
+pub use contract::{Mapped, Readings, Reversible, State};
+pub use enot::{enot_init, enot_step, EnotConfig, EnotMetrics, EnotState};
 pub use not::{not_init, not_step, NotConfig, NotMetrics, NotState, SourceUse};

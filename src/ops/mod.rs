@@ -3,9 +3,9 @@
 //! | operation | formula | file |
 //! |---|---|---|
 //! | [`linear`], [`residual_linear`] | σ(x Wᵀ + b), x + σ(x Wᵀ + b) | `linear.rs` |
-//! | [`MlpOp`] | a whole multilayer perceptron | `mlp.rs` |
-//! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn.rs` |
-//! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ) | `row_cost.rs` |
+//! | [`MlpOp`] | value and input gradient of a multilayer perceptron | `mlp/` |
+//! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn/` |
+//! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ), the y with ∇ₓc(x, y) = p | `row_cost.rs` |
 //! | [`AdamOp`] | one update of Adam or AdamW | `adam.rs` |
 //!
 //! An operation is a trait over the devices of `dfdx`, implemented for `Cpu` here; [`Engine`] collects
@@ -35,7 +35,7 @@ pub use icnn::{IcnnOp, IcnnParameters};
 pub use linear::{linear, residual_linear, LinearOp};
 pub use mlp::MlpOp;
 pub use real::Real;
-pub use row_cost::{CostForm, RowCost, RowCostOp};
+pub use row_cost::{CostForm, RowCost, RowCostOp, TwistCost};
 
 pub(crate) use icnn::Icnn;
 pub(crate) use real::fused;

@@ -4,7 +4,9 @@ use crate::error::{Error, Result};
 use crate::random::Key;
 
 use super::run::Step;
-use crate::neural::{Readings, State};
+use crate::neural::{Readings, Reversible, State};
+use crate::ops::{Engine, Real};
+use crate::problem::Batch;
 
 /// `n` steps on one batch, each with a key of its own; the metrics are those of the last.
 ///
@@ -54,5 +56,32 @@ where
                          on from an earlier checkpoint",
             }),
         }
+    }
+}
+
+/// At even steps `forward`, at odd steps `backward` with source and target exchanged (arXiv:1905.12154):
+/// both potentials of a dual estimator are trained in both roles. The cost must be symmetric. Usually
+/// both closures are the same step; they see different types.
+///
+/// # Errors
+/// Those of the steps.
+pub fn back_and_forth<const N: usize, S, E, D, St, Back>(
+    forward: St,
+    backward: Back,
+) -> impl Step<S, Batch<N, E, D>, Metrics = St::Metrics>
+where
+    S: State + Reversible,
+    E: Real,
+    D: Engine<E>,
+    St: Step<S, Batch<N, E, D>>,
+    Back: Step<S::Reversed, Batch<N, E, D>, Metrics = St::Metrics>,
+{
+    move |state: S, batch: &Batch<N, E, D>, key: Key| {
+        if state.step().is_multiple_of(2) {
+            return forward.step(state, batch, key);
+        }
+        let (source, target) = (batch.target.clone(), batch.source.clone());
+        let (state, metrics) = backward.step(state.reversed(), &Batch { source, target }, key)?;
+        Ok((state.reversed(), metrics))
     }
 }
