@@ -45,7 +45,7 @@ fn by_loops(config: &EnotConfig<SqEuclidean>, f: &Small, g: &Small, b: &Batch<2,
         let expectile = if d > 0.0 { config.expectile } else { 1.0 - config.expectile } * d * d;
         losses.map += conjugate / n as f64;
         losses.dual += (conjugate + at(g, y)) / n as f64;
-        losses.regulariser += config.regularisation * 2.0 * expectile / n as f64;
+        losses.regulariser += config.regularisation * expectile / n as f64;
     }
     losses
 }
@@ -218,11 +218,16 @@ fn it_learns_a_known_map() {
 
 #[test]
 fn a_free_map_learns_a_translation() {
-    // |x − y| has no twist: the map is a network of its own.
     let (p, q) =
         (GaussianMixture::<2>::standard(), GaussianMixture::isotropic(vec![3.0, -1.0], 1.0));
-    let adam = AdamConfig { betas: (0.9, 0.99), ..AdamConfig::with_rate(1e-3) };
+    let adam = AdamConfig {
+        betas: (0.9, 0.99),
+        schedule: Schedule::Cosine { warm_up: 0, total: 2000, floor: 0.01 },
+        ..AdamConfig::with_rate(1e-3)
+    };
     let config = EnotConfig::<PNorm> {
+        expectile: 0.99,
+        regularisation: 1.0,
         source: adam.clone(),
         target: adam,
         ..EnotConfig::with_cost(PNorm::new(1.5).unwrap())
@@ -240,8 +245,8 @@ fn a_free_map_learns_a_translation() {
     let error = moved.chunks(2).zip(x.chunks(2)).map(|(y, x)| {
         f64::from((y[0] - x[0] - 3.0).powi(2) + (y[1] - x[1] + 1.0).powi(2)) / 4096.0
     });
-    // In percent of the target's variance, 2; the untrained map has an error of 10, 500 percent.
+    // In percent of the target's variance, 2; the untrained map has an error of 10, 500 percent, and
+    // this run reached 0.45.
     let error = 100.0 * error.sum::<f64>() / 2.0;
-    println!("{error}");
-    assert!(error < 5.0, "{error}");
+    assert!(error < 2.0, "{error}");
 }

@@ -3,15 +3,15 @@
 //! Learns a target potential g and a source network that gives the map T, from
 //!
 //! ```text
-//! g:  max  mean[ g(y) + g*(x) ] − λ mean[ 2 L_τ(g*(x) + g(y) − c(x, y)) ],   g*(x) = c(x, T(x)) − g(T(x))
+//! g:  max  mean[ g(y) + g*(x) ] − λ mean[ L_τ(g*(x) + g(y) − c(x, y)) ],   g*(x) = c(x, T(x)) − g(T(x))
 //! T:  min  mean[ c(x, T(x)) − g(T(x)) ]
 //! ```
 //!
 //! with the expectile loss L_τ(d) = τ d² for d > 0, (1 − τ) d² else. The bracket d is positive exactly
 //! where the pair (g*, g) breaks the constraint of the dual problem, so that with τ near 1 the
 //! regulariser keeps g* an upper bound of a feasible conjugate, without solving for conjugates: the
-//! map and the potential take one step each, at once. The factor 2 is that of the paper's code, where
-//! the loss is written once for each potential.
+//! map and the potential take one step each, at once. (The paper's code has the regulariser twice, once
+//! as a function of g(y) and once of g*(x), the other held: the slopes are those of one.)
 //!
 //! The source network is a potential whose gradient is the map ([`PotentialMap`]) or a map of its own
 //! ([`FreeMap`]). With potentials on both sides, [`back_and_forth`](crate::train::back_and_forth) lets
@@ -79,11 +79,11 @@ pub struct EnotState<F, G, E: Real = f32, D: Engine<E> = Cpu> {
 pub struct EnotMetrics {
     /// mean c(x, T(x)) − mean g(T(x)).
     pub map_loss: f64,
-    /// −mean[g(y) + g*(x)] + λ mean[2 L_τ].
+    /// −mean[g(y) + g*(x)] + λ mean L_τ.
     pub potential_loss: f64,
     /// mean[g(y) + g*(x)]: an estimate of the optimal cost.
     pub dual_value: f64,
-    /// λ mean[2 L_τ].
+    /// λ mean L_τ.
     pub regulariser: f64,
     /// mean c(x, T(x)).
     pub transport_cost: f64,
@@ -211,8 +211,7 @@ impl<E: Real> PotentialLoss<E> {
     /// From g at T(x), then at y, and the costs c(x, T(x)) and c(x, y).
     ///
     /// With dᵢ = c(xᵢ, T(xᵢ)) − g(T(xᵢ)) + g(yᵢ) − c(xᵢ, yᵢ), the slope in g(yᵢ) is
-    /// (2λ w(dᵢ) dᵢ − 1) / n and that in g(T(xᵢ)) its negative: each of the two terms of the
-    /// regulariser moves one of g(y) and g*.
+    /// (2λ w(dᵢ) dᵢ − 1) / n and that in g(T(xᵢ)) its negative.
     fn at<C>(config: &EnotConfig<C>, values: &[E], transport: &[E], paired: &[E]) -> Self {
         let n = paired.len();
         let (images, target) = values.split_at(n);
@@ -224,7 +223,7 @@ impl<E: Real> PotentialLoss<E> {
             let weight = if d >= 0.0 { config.expectile } else { 1.0 - config.expectile };
             let weighted = config.regularisation * weight * d;
             loss.dual_value += dual / n as f64;
-            loss.regulariser += 2.0 * weighted * d / n as f64;
+            loss.regulariser += weighted * d / n as f64;
             let slope = (2.0 * weighted - 1.0) / n as f64;
             loss.slopes[i] = E::of(-slope);
             loss.slopes[n + i] = E::of(slope);
