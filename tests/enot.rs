@@ -176,7 +176,7 @@ fn back_and_forth_exchanges_the_sides() {
 #[test]
 fn bad_configurations_and_batches_are_refused() {
     let (config, state, batch) = small();
-    for (expectile, regularisation) in [(0.0, 0.3), (1.1, 0.3), (f64::NAN, 0.3), (0.9, 0.0)] {
+    for (expectile, regularisation) in [(0.0, 0.3), (1.1, 0.3), (f64::NAN, 0.3), (0.9, -0.1)] {
         let bad = EnotConfig { expectile, regularisation, ..config.clone() };
         let init = enot_init::<_, f64, Cpu, Small, Small>(&bad, module(1, 0.7), module(2, 0.7));
         assert!(init.unwrap_err().to_string().contains("invalid"));

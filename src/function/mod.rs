@@ -32,6 +32,6 @@ pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};
 pub use potential::{Displacement, GradientMap, InputGradient, Negated, Potential, TransportMap};
-pub use pretrain::pretrain_identity;
+pub use pretrain::{pretrain_affine, pretrain_identity};
 pub use record::{Persist, Record};
 pub use schedule::Schedule;

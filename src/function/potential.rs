@@ -114,3 +114,11 @@ where
         self.0.forward(x).try_negate()
     }
 }
+
+impl<const N: usize, E: Real, D: Engine<E>, F: InputGradient<N, E, D>> InputGradient<N, E, D>
+    for Negated<F>
+{
+    fn input_gradient<T: Tape<E, D>>(&self, x: Points<N, E, D, T>) -> Points<N, E, D, T> {
+        self.0.input_gradient(x).negate()
+    }
+}

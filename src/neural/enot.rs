@@ -16,21 +16,25 @@
 //! The source network is a potential whose gradient is the map ([`PotentialMap`]) or a map of its own
 //! ([`FreeMap`]). With potentials on both sides, [`back_and_forth`](crate::train::back_and_forth) lets
 //! source and target change places from step to step, as the paper's results on the Wasserstein-2
-//! benchmark do.
+//! benchmark do. With [`EnotConfig::map_steps`] K > 1 the map takes K steps for each of the potential,
+//! on K parts of the source, and the potential sees the images of all parts; then λ may be zero, which
+//! is the maximin estimator of `not_step` between potentials, at the price of one pass over the batch.
 
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::contract::{Mapped, Readings, Reversible, State};
-use crate::error::{check_positive, Error, Result};
-use crate::function::{AdamConfig, Learner, MapNetwork, Persist, Potential, Record};
+use crate::error::{check_count, Error, Result};
+use crate::function::{
+    AdamConfig, Descent, Learner, MapNetwork, Persist, Potential, Record,
+};
 #[cfg(doc)]
 use crate::function::{FreeMap, PotentialMap};
 use crate::geometry::{Cost, HalfSqEuclidean};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
-use crate::tensor::{rows, Points, Taped};
+use crate::tensor::{points_on, rows, Points, Taped};
 
 /// What is chosen. The default is the paper's λ = 0.3 and τ = 0.9, and Adam with rate 3e-4 and
 /// betas (0.9, 0.9) for both networks, as in its code.
@@ -41,8 +45,10 @@ pub struct EnotConfig<C = HalfSqEuclidean> {
     pub cost: C,
     /// τ, in (0, 1]; above ½ it punishes what breaks the constraint more.
     pub expectile: f64,
-    /// λ, the weight of the regulariser; it has the dimension of 1 / cost.
+    /// λ ≥ 0, the weight of the regulariser; it has the dimension of 1 / cost.
     pub regularisation: f64,
+    /// K, the map steps before each potential step, each on its part of the source; at least 1.
+    pub map_steps: usize,
     /// Optimiser of the source network.
     pub source: AdamConfig,
     /// Optimiser of the target potential.
@@ -59,7 +65,14 @@ impl<C> EnotConfig<C> {
     /// The defaults with the given cost.
     pub fn with_cost(cost: C) -> Self {
         let adam = AdamConfig { betas: (0.9, 0.9), ..AdamConfig::with_rate(3e-4) };
-        Self { cost, expectile: 0.9, regularisation: 0.3, source: adam.clone(), target: adam }
+        Self {
+            cost,
+            expectile: 0.9,
+            regularisation: 0.3,
+            map_steps: 1,
+            source: adam.clone(),
+            target: adam,
+        }
     }
 }
 
@@ -77,7 +90,7 @@ pub struct EnotState<F, G, E: Real = f32, D: Engine<E> = Cpu> {
 /// What is seen of a step; each value is from before the update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EnotMetrics {
-    /// mean c(x, T(x)) − mean g(T(x)).
+    /// mean c(x, T(x)) − mean g(T(x)), of the last map step.
     pub map_loss: f64,
     /// −mean[g(y) + g*(x)] + λ mean L_τ.
     pub potential_loss: f64,
@@ -87,7 +100,7 @@ pub struct EnotMetrics {
     pub regulariser: f64,
     /// mean c(x, T(x)).
     pub transport_cost: f64,
-    /// Norm of the gradient in the parameters of the source network.
+    /// Norm of the gradient in the parameters of the source network, of the last map step.
     pub map_gradient_norm: f64,
     /// Norm of the gradient in the parameters of g.
     pub potential_gradient_norm: f64,
@@ -112,7 +125,11 @@ where
     if !(config.expectile > 0.0 && config.expectile <= 1.0) {
         return Err(Error::config("expectile", config.expectile, "must be in (0, 1]"));
     }
-    check_positive("regularisation", config.regularisation)?;
+    if !(config.regularisation >= 0.0 && config.regularisation.is_finite()) {
+        let rule = "must be finite and not negative";
+        return Err(Error::config("regularisation", config.regularisation, rule));
+    }
+    check_count("map_steps", config.map_steps)?;
     Ok(EnotState {
         step: 0,
         source: Learner::new(source, config.source.clone())?,
@@ -120,14 +137,16 @@ where
     })
 }
 
-/// One step: one descent of each network, on losses at the same parameters.
+/// One step: K descents of the source network, one of g at the images that they were given.
 ///
-/// The batch holds `[n, N]` source and `[n, N]` target points, paired at random by their order.
+/// The batch holds `[n, N]` source and `[n, N]` target points, paired at random by their order; K
+/// divides n. With K = 1 both losses are at the same parameters.
 /// Deterministic: the key is not used. Costs a pass of the source network and its backward pass, a
 /// forward and input-gradient pass of g at T(x), and a forward and backward pass of g on both measures.
 ///
 /// # Errors
-/// [`Error::Shape`] unless there are as many source as target points, [`Error::NonFinite`] if a loss
+/// [`Error::Shape`] unless there are as many source as target points and K divides their number,
+/// [`Error::NonFinite`] if a loss
 /// or a gradient is (training has diverged: go on from a checkpoint with lower rates).
 ///
 /// ```
@@ -169,17 +188,23 @@ where
     let n = x.shape().0;
     let paired = config.cost.paired(x, y.clone())?;
 
-    // The map, with g frozen.
-    let moved: Points<N, E, D, Taped<E, D>> = source.traced_by(x, |f, x| f.traced(&config.cost, x));
-    let images = moved.retaped::<NoneTape>();
-    let cost = config.cost.paired(x, moved.retaped::<Taped<E, D>>())?;
-    let transport_costs = cost.as_vec();
-    let gain: Points<1, E, D, Taped<E, D>> = target.frozen(moved);
-    let map_descent = source.descend(cost.mean() - gain.mean()).map_err(at)?;
+    // The map, with g frozen: a step on each part of the source.
+    let mut images = Vec::with_capacity(n * N);
+    let mut transport_costs = Vec::with_capacity(n);
+    let mut map_descent = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
+    for part in parts(config.map_steps, x)? {
+        let moved: Points<N, E, D, Taped<E, D>> =
+            source.traced_by(&part, |f, x| f.traced(&config.cost, x));
+        images.extend(rows(&moved.retaped::<NoneTape>()));
+        let cost = config.cost.paired(&part, moved.retaped::<Taped<E, D>>())?;
+        transport_costs.extend(cost.as_vec());
+        let gain: Points<1, E, D, Taped<E, D>> = target.frozen(moved);
+        map_descent = source.descend(cost.mean() - gain.mean()).map_err(at)?;
+    }
 
     // g, at the images and the target at once, from the slopes of its loss in its values.
     let device = x.device().clone();
-    let mut both = rows(&images);
+    let mut both = images;
     both.extend(rows(y));
     let both: Points<N, E, D> = device.tensor_from_vec(both, (2 * n, Const));
     let values: Points<1, E, D, Taped<E, D>> = target.traced(&both);
@@ -198,6 +223,24 @@ where
         potential_gradient_norm: potential_descent.gradient_norm,
     };
     Ok((EnotState { step: step + 1, source, target }, metrics))
+}
+
+/// The source in `count` equal parts.
+fn parts<const N: usize, E: Real, D: Engine<E>>(
+    count: usize,
+    source: &Points<N, E, D>,
+) -> Result<Vec<Points<N, E, D>>> {
+    let n = source.shape().0;
+    if count == 1 {
+        return Ok(vec![source.clone()]);
+    }
+    if n == 0 || n % count != 0 {
+        let expected = format!("a positive multiple of map_steps = {count}");
+        return Err(Error::shape("source points", expected, n));
+    }
+    let values = rows(source);
+    let parts = values.chunks_exact(n / count * N);
+    parts.map(|part| points_on(source.device(), part.to_vec())).collect()
 }
 
 /// The loss of g and its slopes in the values of g.

@@ -1,5 +1,6 @@
 //! How good an answer is.
 
+pub mod benchmark;
 mod map_error;
 
 pub use map_error::{baselines, map_error, Baselines, MapError};

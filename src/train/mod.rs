@@ -10,6 +10,7 @@
 //! | [`every`], [`CsvLog`], [`Progress`] | watch a run; [`read_log`] reads a log back |
 //! | [`checkpoint`] | the whole state in one file, resumed bit for bit |
 //! | [`weights`] | the parameters of a module as safetensors |
+//! | [`write_atomically`] | a file that is wholly written or not touched |
 //!
 //! A step is any `Fn(S, &B, Key) -> Result<(S, M)>`, so a step bound to its configuration is
 //! `|s, b: &_, k| not_step(&config, s, b, k)`. Whoever needs another loop writes a `for`.
@@ -27,3 +28,5 @@ pub use ema::{with_ema, Averaged};
 pub use log::{read_log, CsvLog, LogColumn};
 pub use observe::{every, Observe, Progress};
 pub use run::{run, Step};
+
+pub use crate::files::write_atomically;

@@ -1,0 +1,141 @@
+//! How each solver is trained in each dimension.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// An estimator of the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Solver {
+    /// Strong neural optimal transport, `not_step`.
+    Not,
+    /// Expectile-regularised, back and forth between two potentials, `enot_step`.
+    Enot,
+    /// The same without regulariser and with more map steps: the maximin estimator in both directions.
+    Mm,
+}
+
+impl Solver {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Not, Self::Enot, Self::Mm];
+
+    /// The name on the command line, in files and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Not => "not",
+            Self::Enot => "enot",
+            Self::Mm => "mm",
+        }
+    }
+}
+
+/// What the potentials are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Perceptrons of three hidden layers of 128 times the width.
+    Mlp,
+    /// DenseICNNs of the published widths times the width, not kept convex.
+    Icnn,
+}
+
+/// The gradient of a DenseICNN before training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// The identity, as in the paper.
+    Identity,
+    /// The optimal map between the Gaussians with the moments of samples.
+    Affine,
+}
+
+/// Settings of a run; a table of the plan may replace any of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    pub network: Network,
+    pub width: usize,
+    pub start: Start,
+    /// Target points of a step.
+    pub batch: usize,
+    pub steps: u64,
+    /// Rate of Adam for the map; of both networks where they change roles.
+    pub rate: f64,
+    /// Rate of Adam for the potential of `not`.
+    pub potential_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    /// Where the rates end, relative to their start, along half a cosine.
+    pub floor: f64,
+    /// Map steps a potential step.
+    pub map_steps: usize,
+    /// λ of `enot`.
+    pub regularisation: f64,
+    /// τ of `enot`.
+    pub expectile: f64,
+    /// Decay of the running average of the map, which is scored.
+    pub average: f64,
+}
+
+impl Recipe {
+    /// The settings of a solver in a dimension.
+    pub fn of(solver: Solver, dimension: usize) -> Self {
+        match solver {
+            Solver::Not => Self::not(dimension),
+            Solver::Enot => Self { map_steps: 1, regularisation: 0.3, ..Self::both(dimension) },
+            Solver::Mm => Self::both(dimension),
+        }
+    }
+
+    fn not(dimension: usize) -> Self {
+        let (network, steps, potential_rate) = match dimension {
+            ..=2 => (Network::Mlp, 3000, 1e-3),
+            ..=4 => (Network::Mlp, 5000, 1e-3),
+            ..=8 => (Network::Mlp, 8000, 1e-3),
+            ..=16 => (Network::Icnn, 12_000, 3e-4),
+            ..=32 => (Network::Icnn, 16_000, 3e-4),
+            ..=64 => (Network::Icnn, 12_000, 3e-4),
+            ..=128 => (Network::Icnn, 8000, 3e-4),
+            _ => (Network::Icnn, 3000, 3e-4),
+        };
+        Self {
+            network,
+            width: 1,
+            start: Start::Identity,
+            batch: 512,
+            steps,
+            rate: 1e-3,
+            potential_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            floor: 0.01,
+            map_steps: 10,
+            regularisation: 0.0,
+            expectile: 0.9,
+            average: 0.999,
+        }
+    }
+
+    fn both(_dimension: usize) -> Self {
+        Self {
+            network: Network::Icnn,
+            width: 2,
+            start: Start::Affine,
+            batch: 512,
+            steps: 40_000,
+            rate: 4e-3,
+            potential_rate: 4e-3,
+            beta1: 0.5,
+            beta2: 0.99,
+            floor: 0.01,
+            map_steps: 2,
+            regularisation: 0.0,
+            expectile: 0.9,
+            average: 0.999,
+        }
+    }
+
+    /// A few seconds of it, which show that everything works and nothing else.
+    pub fn quick(self) -> Self {
+        Self { steps: self.steps.min(200), ..self }
+    }
+}

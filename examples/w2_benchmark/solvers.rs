@@ -1,0 +1,229 @@
+//! From a job to a contender: networks, estimator, and the map that is scored.
+
+use std::path::Path;
+
+use brenier::data::w2_benchmark_pair;
+use brenier::function::pretrain_affine;
+use brenier::prelude::*;
+use brenier::score::benchmark::{Contender, Evaluation, Report, Trial};
+use brenier::score::{baselines, Baselines};
+use brenier::solver::Gaussian;
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+
+use crate::plan::{Job, Plan};
+use crate::recipe::{Network, Recipe, Solver, Start};
+
+/// Points of a score, as in the paper.
+const SCORED: usize = 1 << 14;
+/// Points from which moments are estimated.
+const MOMENTS: usize = 1 << 16;
+
+/// What a run leaves.
+pub struct Finished {
+    pub report: Report,
+    pub baselines: Baselines,
+}
+
+/// Trains one job; state and scores are kept in `folder`.
+pub fn train(plan: &Plan, job: &Job, folder: &Path) -> anyhow::Result<Finished> {
+    match job.dimension {
+        2 => at::<2, 64, 32, 128, 64>(plan, job, folder),
+        4 => at::<4, 64, 32, 128, 64>(plan, job, folder),
+        8 => at::<8, 64, 32, 128, 64>(plan, job, folder),
+        16 => at::<16, 64, 32, 128, 64>(plan, job, folder),
+        32 => at::<32, 64, 32, 128, 64>(plan, job, folder),
+        64 => at::<64, 128, 64, 256, 128>(plan, job, folder),
+        128 => at::<128, 256, 128, 512, 256>(plan, job, folder),
+        256 => at::<256, 512, 256, 1024, 512>(plan, job, folder),
+        other => anyhow::bail!("no pair of dimension {other}; try 2, 4, 8, 16, 32, 64, 128 or 256"),
+    }
+}
+
+/// The networks by their widths: `H` and `L` as published, and twice as wide.
+fn at<const N: usize, const H: usize, const L: usize, const H2: usize, const L2: usize>(
+    plan: &Plan,
+    job: &Job,
+    folder: &Path,
+) -> anyhow::Result<Finished> {
+    let run = Run::<N> { plan, job, folder, pair: w2_benchmark_pair::<N>(&plan.data)? };
+    let network = (job.recipe.network, job.recipe.width);
+    match (job.solver, network) {
+        (Solver::Not, (Network::Mlp, 1)) => run.not_mlp::<128>(),
+        (Solver::Not, (Network::Mlp, 2)) => run.not_mlp::<256>(),
+        (Solver::Not, (Network::Icnn, 1)) => run.not_icnn::<H, L>(),
+        (Solver::Not, (Network::Icnn, 2)) => run.not_icnn::<H2, L2>(),
+        (Solver::Enot | Solver::Mm, (Network::Mlp, 1)) => run.enot_mlp::<128>(),
+        (Solver::Enot | Solver::Mm, (Network::Mlp, 2)) => run.enot_mlp::<256>(),
+        (Solver::Enot | Solver::Mm, (Network::Icnn, 1)) => run.enot_icnn::<H, L>(),
+        (Solver::Enot | Solver::Mm, (Network::Icnn, 2)) => run.enot_icnn::<H2, L2>(),
+        (_, (_, width)) => anyhow::bail!("no networks of width {width}; try 1 or 2"),
+    }
+}
+
+struct Run<'a, const N: usize> {
+    plan: &'a Plan,
+    job: &'a Job,
+    folder: &'a Path,
+    pair: KnownPair<N>,
+}
+
+impl<const N: usize> Run<'_, N> {
+    /// Perceptrons, the map as a displacement; the cost is ½|x − y|².
+    fn not_mlp<const H: usize>(&self) -> anyhow::Result<Finished> {
+        let [f, t] = self.init().split();
+        let (f, t): (Mlp<N, H, 2, 1>, Displacement<Mlp<N, H, 2, N>>) = (build(f), build(t));
+        self.not::<HalfSqEuclidean, _, _>(f, t)
+    }
+
+    /// The form MM of the benchmark: the cost −⟨x, y⟩, minus a DenseICNN as potential, the gradient of
+    /// another as map.
+    fn not_icnn<const H: usize, const L: usize>(&self) -> anyhow::Result<Finished> {
+        let [u, v] = self.convex::<H, L>()?;
+        self.not::<NegDot, _, _>(Negated(v), GradientMap(u))
+    }
+
+    fn not<C, F, T>(&self, f: F, t: T) -> anyhow::Result<Finished>
+    where
+        C: Cost<N> + Default + PartialEq + Serialize + DeserializeOwned,
+        F: Potential<N> + Clone,
+        T: TransportMap<N> + Clone,
+    {
+        let r = &self.job.recipe;
+        let config = NotConfig::<C> {
+            map_steps: r.map_steps,
+            map: adam(r, r.rate, r.steps * r.map_steps as u64),
+            potential: adam(r, r.potential_rate, r.steps),
+            ..NotConfig::default()
+        };
+        let contender = Contender {
+            state: Averaged::new(not_init(&config, f, t)?),
+            step: with_ema(r.average, guard_finite(|s, b: &_, k| not_step(&config, s, b, k)))?,
+            image: |s: &Averaged<NotState<F, T>, T>, x| s.average.forward(x),
+        };
+        let (finished, state) = self.trial(config.source_parts(), contender)?;
+        if let Some(state) = state {
+            weights::save(&self.folder.join("map.safetensors"), &state.average)?;
+            let potential = state.state.potential.params();
+            weights::save(&self.folder.join("potential.safetensors"), potential)?;
+        }
+        Ok(finished)
+    }
+
+    /// Smooth perceptrons as potentials of both sides; the cost is ½|x − y|².
+    fn enot_mlp<const H: usize>(&self) -> anyhow::Result<Finished> {
+        let [f, g] = self.init().split();
+        let (f, g): (Mlp<N, H, 2, 1, Celu>, Mlp<N, H, 2, 1, Celu>) = (build(f), build(g));
+        self.enot::<HalfSqEuclidean, _>(f, g)
+    }
+
+    /// Minus DenseICNNs as potentials of both sides; the cost is −⟨x, y⟩.
+    fn enot_icnn<const H: usize, const L: usize>(&self) -> anyhow::Result<Finished> {
+        let [u, v] = self.convex::<H, L>()?;
+        self.enot::<NegDot, _>(Negated(u), Negated(v))
+    }
+
+    fn enot<C, F>(&self, f: F, g: F) -> anyhow::Result<Finished>
+    where
+        C: Cost<N> + brenier::geometry::TwistCost<f32> + Default,
+        F: InputGradient<N> + Clone,
+    {
+        let r = &self.job.recipe;
+        // Each network takes map_steps + 1 updates in two steps.
+        let adam = adam(r, r.rate, r.steps * (r.map_steps as u64 + 1) / 2);
+        let config = EnotConfig::<C> {
+            expectile: r.expectile,
+            regularisation: r.regularisation,
+            map_steps: r.map_steps,
+            source: adam.clone(),
+            target: adam,
+            ..EnotConfig::default()
+        };
+        let state = enot_init(&config, PotentialMap(f), PotentialMap(g))?;
+        let forward = |s, b: &Batch<N>, k| enot_step(&config, s, b, k);
+        let backward = |s, b: &Batch<N>, k| enot_step(&config, s, b, k);
+        let contender = Contender {
+            state: Averaged::new(state),
+            step: with_ema(r.average, guard_finite(back_and_forth(forward, backward)))?,
+            image: |s: &Averaged<EnotState<PotentialMap<F>, PotentialMap<F>>, PotentialMap<F>>, x| {
+                s.average.images(&config.cost, x)
+            },
+        };
+        let (finished, state) = self.trial(1, contender)?;
+        if let Some(state) = state {
+            weights::save(&self.folder.join("source.safetensors"), &state.average)?;
+            weights::save(&self.folder.join("target.safetensors"), state.state.target.params())?;
+        }
+        Ok(finished)
+    }
+
+    /// Two DenseICNNs whose gradients start as maps from P to Q and back.
+    fn convex<const H: usize, const L: usize>(&self) -> anyhow::Result<[DenseIcnn<N, H, 1, L>; 2]> {
+        let [u, v, fit_u, fit_v, source, target] = self.init().split();
+        let (u, v): (DenseIcnn<N, H, 1, L>, DenseIcnn<N, H, 1, L>) = (build(u), build(v));
+        let steps = if self.plan.quick { 100 } else { 1500 };
+        if self.job.recipe.start == Start::Identity {
+            return Ok([pretrain_identity(u, fit_u, steps)?, pretrain_identity(v, fit_v, steps)?]);
+        }
+        let (p, q) = (self.pair.source(), self.pair.target());
+        let source = Gaussian::fit(&rows(&p.sample(source, MOMENTS)?), N)?;
+        let target = Gaussian::fit(&rows(&q.sample(target, MOMENTS)?), N)?;
+        Ok([
+            pretrain_affine(u, &source.optimal_map(&target)?, p, fit_u, steps)?,
+            pretrain_affine(v, &target.optimal_map(&source)?, &q, fit_v, steps)?,
+        ])
+    }
+
+    fn init(&self) -> Key {
+        Key::new(self.job.seed).fold_in(1)
+    }
+
+    fn trial<S, St, F>(
+        &self,
+        source_parts: usize,
+        contender: Contender<S, St, F>,
+    ) -> anyhow::Result<(Finished, Option<S>)>
+    where
+        S: State + brenier::function::Persist,
+        St: Step<S, Batch<N>>,
+        F: Fn(&S, Points<N>) -> Points<N>,
+    {
+        let (job, quick) = (self.job, self.plan.quick);
+        let trial = Trial {
+            settings: serde_json::to_string(&job.recipe)?,
+            batch: job.recipe.batch,
+            source_parts,
+            steps: job.recipe.steps,
+            evaluations: if quick { 4 } else { 40 },
+            points: if quick { SCORED / 4 } else { SCORED },
+            minutes: self.plan.minutes,
+            ..Trial::new(job.solver.name(), job.seed)
+        };
+        println!("{}, D = {N}, seed {}: {}", trial.solver, trial.seed, trial.settings);
+        let baselines = baselines(&self.pair, Key::new(trial.seed), trial.points)?;
+        for (name, e) in [
+            ("identity", baselines.identity),
+            ("constant", baselines.constant),
+            ("linear", baselines.linear),
+        ] {
+            println!("  {name:<10} L2-UVP {:9.4} %   cosine {:.4}", e.l2_uvp, e.cosine);
+        }
+        let saved = self.folder.join("checkpoint.bin");
+        let (report, state) = trial.run(&self.pair, contender, Some(&saved), show)?;
+        println!("  {:?}: last {}", report.outcome, report.row().value);
+        Ok((Finished { report, baselines }, state))
+    }
+}
+
+fn show(e: &Evaluation) {
+    println!(
+        "  step {:>7} {:7.0} s, CPU {:7.0} s   L2-UVP {:9.4} %   cosine {:.4}",
+        e.step, e.seconds, e.cpu_seconds, e.l2_uvp, e.cosine
+    );
+}
+
+/// Adam with a rate that falls along half a cosine.
+fn adam(r: &Recipe, rate: f64, updates: u64) -> AdamConfig {
+    let schedule = Schedule::Cosine { warm_up: 0, total: updates.max(1), floor: r.floor };
+    AdamConfig { betas: (r.beta1, r.beta2), schedule, ..AdamConfig::with_rate(rate) }
+}
