@@ -14,6 +14,9 @@
 //! | −f | [`Negated<F>`](Negated) | potential |
 //! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
+//! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
+//!
+//! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod icnn;
 mod learner;
@@ -25,6 +28,7 @@ mod potential;
 mod pretrain;
 mod record;
 mod schedule;
+mod structure;
 
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
 pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
@@ -35,3 +39,4 @@ pub use potential::{Displacement, GradientMap, InputGradient, Negated, Potential
 pub use pretrain::{pretrain_affine, pretrain_identity};
 pub use record::{Persist, Record};
 pub use schedule::Schedule;
+pub use structure::{Asymmetry, ConjugateMap};

@@ -6,4 +6,4 @@ mod sampled;
 pub use discrete::{Discrete, Relaxation};
 pub use sampled::{Batch, Batches, Sampled, Sampler};
 
-pub(crate) use discrete::Ground;
+pub(crate) use discrete::{End, Ground, SlopeFn};

@@ -3,6 +3,8 @@
 //! | what | between | file |
 //! |---|---|---|
 //! | [`sinkhorn()`], [`sinkhorn_batch`] | discrete measures, entropic | `sinkhorn/` |
+//! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`] | their divergences, and losses on the tape | `entropic/` |
+//! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
@@ -12,6 +14,7 @@
 
 mod assignment;
 mod barycentre;
+mod entropic;
 mod gaussian;
 mod initial_basis;
 mod masses;
@@ -25,11 +28,16 @@ mod univariate;
 
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
+pub use entropic::{
+    plan_gradient, sinkhorn_divergence, BackwardReport, BarycentricProjection, CostGradient,
+    Divergence, DivergenceConfig, DivergenceLoss, EntropicLoss, Entropy, LinearReport, LinearSolve,
+    Projected, Weights,
+};
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, Acceleration, Annealing, Epsilon, Form, Plan, Potentials,
-    SinkhornConfig, Solution, Status, Stop,
+    SelfTransport, SinkhornConfig, Solution, Status, Stop,
 };
 pub use sliced::{max_sliced_wasserstein, sliced_wasserstein, MaxSliced, Sliced, SlicedConfig};
 pub use transport::{

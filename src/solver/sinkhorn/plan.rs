@@ -12,14 +12,14 @@ use crate::problem::{Discrete, Ground};
 /// A transport plan Pᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − Cᵢⱼ) / ε) that is never stored: each question computes it
 /// anew, in O(n·m·d) time and O(n + m) memory.
 pub struct Plan<'a, E: Real> {
-    problem: &'a Discrete<'a, E>,
-    engine: Engine<'a, E>,
+    pub(super) problem: &'a Discrete<'a, E>,
+    pub(super) engine: Engine<'a, E>,
     /// Total mass of a ⊗ b.
-    mass: f64,
+    pub(super) mass: f64,
 }
 
 impl<'a, E: Real> Plan<'a, E> {
-    pub(super) fn new(
+    pub(crate) fn new(
         problem: &'a Discrete<'a, E>,
         potentials: &Potentials,
         epsilon: f64,

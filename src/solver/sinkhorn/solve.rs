@@ -135,7 +135,7 @@ fn stages(config: &SinkhornConfig, epsilon: f64) -> Vec<Stage> {
     stages
 }
 
-fn choose<E: Real>(form: Form, problem: &Discrete<'_, E>, tiles: &Tiles<'_, E>) -> Form {
+pub(super) fn choose<E: Real>(form: Form, problem: &Discrete<'_, E>, tiles: &Tiles<'_, E>) -> Form {
     let (n, m) = problem.sizes();
     let bytes = n.saturating_mul(m).saturating_mul(size_of::<E>());
     // Nanoseconds per pair on one thread, from the bandwidths of caches and memory.

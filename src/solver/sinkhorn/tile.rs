@@ -10,7 +10,7 @@ use crate::ops::{CostForm, Real};
 use crate::problem::{Discrete, Ground};
 
 /// Largest dimension whose products are summed here rather than by a matrix product.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -219,7 +219,7 @@ impl Shape for Minus {
     }
 }
 
-fn mean(rows: &[f64], d: usize) -> Vec<f64> {
+pub(super) fn mean(rows: &[f64], d: usize) -> Vec<f64> {
     let mut mean = vec![0.0; d];
     let n = (rows.len() / d) as f64;
     for row in rows.chunks_exact(d) {
@@ -228,14 +228,14 @@ fn mean(rows: &[f64], d: usize) -> Vec<f64> {
     mean
 }
 
-fn subtract(rows: &mut [f64], centre: &[f64]) {
+pub(super) fn subtract(rows: &mut [f64], centre: &[f64]) {
     for row in rows.chunks_exact_mut(centre.len()) {
         row.iter_mut().zip(centre).for_each(|(v, c)| *v -= c);
     }
 }
 
 /// Divides rows by their norms; zero stays zero.
-fn normalise(rows: &mut [f64], d: usize) {
+pub(super) fn normalise(rows: &mut [f64], d: usize) {
     for row in rows.chunks_exact_mut(d) {
         let norm = row.iter().map(|v| v * v).sum::<f64>().sqrt();
         if norm > 0.0 {
