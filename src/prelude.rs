@@ -14,9 +14,9 @@ pub use crate::geometry::{
     Cosine, Cost, Euclidean, FnCost, HalfSqEuclidean, NegDot, PNorm, RowCost, SqEuclidean,
 };
 pub use crate::neural::{
-    enot_init, enot_step, monge_gap_init, monge_gap_step, not_init, not_step, EnotConfig, EnotMetrics,
-    EnotState, Fitting, Mapped, MongeGap, MongeGapConfig, MongeGapMetrics, MongeGapState, NotConfig,
-    NotMetrics, NotState, Readings, SourceUse, State,
+    enot_init, enot_step, monge_gap_init, monge_gap_step, not_init, not_step, EnotConfig,
+    EnotMetrics, EnotState, Fitting, Mapped, MongeGap, MongeGapConfig, MongeGapMetrics,
+    MongeGapState, NotConfig, NotMetrics, NotState, Readings, SourceUse, State,
 };
 pub use crate::ops::{Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use crate::problem::{Batch, Sampled, Sampler};

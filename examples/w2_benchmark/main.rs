@@ -8,7 +8,8 @@
 //!
 //! - `runs/SOLVER-dD-sSEED/`: `checkpoint.bin`, weights, and `record.json` once the run is finished;
 //! - `runs.csv`, `runs.jsonl`, `evaluations.csv`, `evaluations.jsonl`: a line a run, a line a score;
-//! - `table.md`: beside the published table; `l2_uvp.svg`, `curves-d{D}.svg`: pictures.
+//! - `table.md`: beside the published table; `l2_uvp.svg`, `divergence.svg`, `curves-d{D}.svg`:
+//!   pictures.
 //!
 //! The same command after a kill goes on where it stopped and skips what is finished. `--quick` takes
 //! seconds and shows only that everything works. A plan may hold `data`, `dimensions`, `solvers`,

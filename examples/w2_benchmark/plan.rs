@@ -193,7 +193,10 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_with_the_nearest_known_one() {
-        assert_eq!(refusal("dimension = [2]"), "the plan has no `dimension`; did you mean `dimensions`?");
+        assert_eq!(
+            refusal("dimension = [2]"),
+            "the plan has no `dimension`; did you mean `dimensions`?"
+        );
         assert_eq!(refusal("[recipe.enots]"), "recipe has no `enots`; did you mean `enot`?");
         let text = "[recipe.enot.64]\nregularization = 0.1";
         let said = "recipe.enot has no `regularization`; did you mean `regularisation`?";
@@ -218,7 +221,8 @@ mod tests {
     fn flags_overrule_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plan.toml");
-        std::fs::write(&path, "data = \"a\"\nseeds = [1, 2]\ndimensions = [4, 8]\nminutes = 5.0").unwrap();
+        std::fs::write(&path, "data = \"a\"\nseeds = [1, 2]\ndimensions = [4, 8]\nminutes = 5.0")
+            .unwrap();
         let path = path.to_str().unwrap();
         let flags = ["w2", "--plan", path, "--dim", "2,4", "--solver", "enot", "--steps", "3"];
         let plan = Plan::of(Arguments::parse_from(flags)).unwrap();

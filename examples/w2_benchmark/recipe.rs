@@ -11,20 +11,20 @@ pub enum Solver {
     Not,
     /// Expectile-regularised, back and forth between two potentials, `enot_step`.
     Enot,
-    /// The same without regulariser and with more map steps: the maximin estimator in both directions.
-    Mm,
+    /// The Monge gap as a regulariser, `monge_gap_step`.
+    MongeGap,
 }
 
 impl Solver {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Not, Self::Enot, Self::Mm];
+    pub const ALL: [Self; 3] = [Self::Not, Self::Enot, Self::MongeGap];
 
     /// The name on the command line, in files and in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Not => "not",
             Self::Enot => "enot",
-            Self::Mm => "mm",
+            Self::MongeGap => "monge-gap",
         }
     }
 }
@@ -39,7 +39,7 @@ pub enum Network {
     Icnn,
 }
 
-/// The gradient of a DenseICNN before training.
+/// The map before training, where it is the gradient of a DenseICNN or is fitted by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
@@ -66,12 +66,20 @@ pub struct Recipe {
     pub beta2: f64,
     /// Where the rates end, relative to their start, along half a cosine.
     pub floor: f64,
-    /// Map steps a potential step.
+    /// Map steps a potential step, of `not` and `enot`.
     pub map_steps: usize,
     /// λ of `enot`.
     pub regularisation: f64,
     /// τ of `enot`.
     pub expectile: f64,
+    /// λ of `monge-gap`.
+    pub gap_weight: f64,
+    /// Weight of its conservative term.
+    pub conservative_weight: f64,
+    /// ε of its Monge gap, relative to the mean cost.
+    pub gap_epsilon: f64,
+    /// ε of its fitting loss, a Sinkhorn divergence, relative to the mean cost.
+    pub fitting_epsilon: f64,
     /// Decay of the running average of the map, which is scored.
     pub average: f64,
 }
@@ -81,58 +89,72 @@ impl Recipe {
     pub fn of(solver: Solver, dimension: usize) -> Self {
         match solver {
             Solver::Not => Self::not(dimension),
-            Solver::Enot => Self { map_steps: 1, regularisation: 0.3, ..Self::both(dimension) },
-            Solver::Mm => Self::both(dimension),
+            Solver::Enot => Self::enot(dimension),
+            Solver::MongeGap => Self::monge_gap(dimension),
         }
     }
 
     fn not(dimension: usize) -> Self {
         let (network, steps, potential_rate) = match dimension {
-            ..=2 => (Network::Mlp, 3000, 1e-3),
-            ..=4 => (Network::Mlp, 5000, 1e-3),
-            ..=8 => (Network::Mlp, 8000, 1e-3),
-            ..=16 => (Network::Icnn, 12_000, 3e-4),
-            ..=32 => (Network::Icnn, 16_000, 3e-4),
-            ..=64 => (Network::Icnn, 12_000, 3e-4),
-            ..=128 => (Network::Icnn, 8000, 3e-4),
+            0..=2 => (Network::Mlp, 3000, 1e-3),
+            3..=4 => (Network::Mlp, 5000, 1e-3),
+            5..=8 => (Network::Mlp, 8000, 1e-3),
+            9..=16 => (Network::Icnn, 12_000, 3e-4),
+            17..=32 => (Network::Icnn, 16_000, 3e-4),
+            33..=64 => (Network::Icnn, 12_000, 3e-4),
+            65..=128 => (Network::Icnn, 8000, 3e-4),
             _ => (Network::Icnn, 3000, 3e-4),
         };
+        Self { network, steps, potential_rate, ..Self::COMMON }
+    }
+
+    fn enot(_dimension: usize) -> Self {
         Self {
-            network,
-            width: 1,
-            start: Start::Identity,
-            batch: 512,
-            steps,
-            rate: 1e-3,
-            potential_rate,
-            beta1: 0.9,
-            beta2: 0.999,
-            floor: 0.01,
-            map_steps: 10,
-            regularisation: 0.0,
-            expectile: 0.9,
-            average: 0.999,
+            width: 2,
+            start: Start::Affine,
+            steps: 40_000,
+            rate: 4e-3,
+            beta1: 0.5,
+            beta2: 0.99,
+            map_steps: 2,
+            ..Self::COMMON
         }
     }
 
-    fn both(_dimension: usize) -> Self {
+    fn monge_gap(dimension: usize) -> Self {
+        let (gap_weight, conservative_weight) =
+            if dimension < 128 { (1.0, 0.01) } else { (10.0, 0.1) };
         Self {
-            network: Network::Icnn,
-            width: 2,
+            network: Network::Mlp,
             start: Start::Affine,
-            batch: 512,
-            steps: 40_000,
-            rate: 4e-3,
-            potential_rate: 4e-3,
-            beta1: 0.5,
-            beta2: 0.99,
-            floor: 0.01,
-            map_steps: 2,
-            regularisation: 0.0,
-            expectile: 0.9,
-            average: 0.999,
+            steps: 10_000,
+            gap_weight,
+            conservative_weight,
+            ..Self::COMMON
         }
     }
+
+    /// What most recipes share.
+    const COMMON: Self = Self {
+        network: Network::Icnn,
+        width: 1,
+        start: Start::Identity,
+        batch: 512,
+        steps: 10_000,
+        rate: 1e-3,
+        potential_rate: 3e-4,
+        beta1: 0.9,
+        beta2: 0.999,
+        floor: 0.01,
+        map_steps: 10,
+        regularisation: 0.1,
+        expectile: 0.9,
+        gap_weight: 1.0,
+        conservative_weight: 0.01,
+        gap_epsilon: 0.01,
+        fitting_epsilon: 0.1,
+        average: 0.999,
+    };
 
     /// A few seconds of it, which show that everything works and nothing else.
     pub fn quick(self) -> Self {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use brenier::plot::{Curve, CurvePicture, Scale};
 use brenier::score::benchmark::{markdown_table, Report, Row, DIMENSIONS};
+use brenier::score::MapDivergence;
 use brenier::train::write_atomically;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub struct Record {
     pub identity: f64,
     pub constant: f64,
     pub linear: f64,
+    /// Sinkhorn divergences of the learned and of the constant map.
+    pub divergence: Option<MapDivergence>,
+    pub constant_divergence: MapDivergence,
 }
 
 /// A line of `runs.csv` and `runs.jsonl`.
@@ -35,6 +39,9 @@ struct RunLine<'a> {
     l2_uvp_best: f64,
     l2_uvp_max: f64,
     cosine: f64,
+    divergence: Option<f64>,
+    divergence_of_constant: f64,
+    epsilon: f64,
     constant: f64,
     linear: f64,
     settings: &'a str,
@@ -55,9 +62,9 @@ struct EvaluationLine<'a> {
 
 impl Record {
     pub fn of(finished: Finished) -> Self {
-        let Finished { report, baselines: b } = finished;
+        let Finished { report, baselines: b, divergence, constant_divergence } = finished;
         let (identity, constant, linear) = (b.identity.l2_uvp, b.constant.l2_uvp, b.linear.l2_uvp);
-        Self { report, identity, constant, linear }
+        Self { report, identity, constant, linear, divergence, constant_divergence }
     }
 
     /// The record of a run that was finished before; none if there is no such file.
@@ -90,6 +97,9 @@ impl Record {
             l2_uvp_best: best.l2_uvp,
             l2_uvp_max: max.l2_uvp,
             cosine: last.cosine,
+            divergence: self.divergence.map(|d| d.value),
+            divergence_of_constant: self.constant_divergence.value,
+            epsilon: self.constant_divergence.epsilon,
             constant: self.constant,
             linear: self.linear,
             settings: &r.settings,
@@ -155,27 +165,42 @@ fn lines(out: &Path, name: &str, lines: &[impl Serialize]) -> anyhow::Result<()>
     Ok(write_atomically(&out.join(format!("{name}.csv")), &csv.into_inner()?)?)
 }
 
-/// L2-UVP against the dimension, with the constant map as the upper bound.
+/// L2-UVP and Sinkhorn divergence against the dimension, with the constant map as the upper bound.
 fn against_dimension(out: &Path, records: &[Record], rows: &[Row]) -> anyhow::Result<()> {
-    let baseline = |name: &str, value: fn(&Record) -> f64| {
-        let row = |r: &Record| Row {
-            name: name.into(),
-            dimension: r.report.dimension,
-            value: value(r),
-        };
-        records.iter().map(row).collect::<Vec<_>>()
+    let row = |name: &str, r: &Record, value: f64| Row {
+        name: name.into(),
+        dimension: r.report.dimension,
+        value,
     };
-    let rows = [rows, &baseline("constant", |r| r.constant), &baseline("linear", |r| r.linear)];
-    let picture = CurvePicture {
-        title: "Error of the map against the dimension".into(),
+    let mut errors = rows.to_vec();
+    errors.extend(records.iter().map(|r| row("constant", r, r.constant)));
+    errors.extend(records.iter().map(|r| row("linear", r, r.linear)));
+    let caption = "Means over seeds; the constant map is the upper bound.";
+    picture("L2-UVP, %", &errors, caption).write_svg(out.join("l2_uvp.svg"))?;
+
+    let own = |r: &Record| Some(row(&r.report.solver, r, r.divergence?.value));
+    let mut divergences: Vec<Row> = records.iter().filter_map(own).collect();
+    divergences.extend(records.iter().map(|r| row("constant", r, r.constant_divergence.value)));
+    let mut epsilons: Vec<String> = records
+        .iter()
+        .map(|r| format!("{:.3} (D = {})", r.constant_divergence.epsilon, r.report.dimension))
+        .collect();
+    epsilons.dedup();
+    let caption = format!("{caption} Cost |x − y|², ε = {}.", epsilons.join(", "));
+    let name = "Sinkhorn divergence of the images";
+    Ok(picture(name, &divergences, &caption).write_svg(out.join("divergence.svg"))?)
+}
+
+fn picture(quantity: &str, rows: &[Row], caption: &str) -> CurvePicture {
+    CurvePicture {
+        title: format!("{quantity}, against the dimension"),
         x_label: "dimension".into(),
         x_scale: Scale::Log,
-        y_label: "L2-UVP, %".into(),
+        y_label: quantity.into(),
         scale: Scale::Log,
-        curves: by_name(&rows.concat()),
-        caption: "Means over seeds; the constant map is the upper bound.".into(),
-    };
-    Ok(picture.write_svg(out.join("l2_uvp.svg"))?)
+        curves: by_name(rows),
+        caption: caption.into(),
+    }
 }
 
 /// A curve for each name, with the mean of each dimension.

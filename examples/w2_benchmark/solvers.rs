@@ -6,8 +6,8 @@ use brenier::data::w2_benchmark_pair;
 use brenier::function::pretrain_affine;
 use brenier::prelude::*;
 use brenier::score::benchmark::{Contender, Evaluation, Report, Trial};
-use brenier::score::{baselines, Baselines};
-use brenier::solver::Gaussian;
+use brenier::score::{baselines, map_divergence, Baselines, MapDivergence};
+use brenier::solver::{AffineMap, DivergenceLoss, Epsilon, Gaussian, SinkhornConfig};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
@@ -16,6 +16,8 @@ use crate::recipe::{Network, Recipe, Solver, Start};
 
 /// Points of a score, as in the paper.
 const SCORED: usize = 1 << 14;
+/// Points of a Sinkhorn divergence.
+const TRANSPORTED: usize = 1 << 11;
 /// Points from which moments are estimated.
 const MOMENTS: usize = 1 << 16;
 
@@ -23,6 +25,10 @@ const MOMENTS: usize = 1 << 16;
 pub struct Finished {
     pub report: Report,
     pub baselines: Baselines,
+    /// Of the map at the end, if there is one.
+    pub divergence: Option<MapDivergence>,
+    /// Of the constant map.
+    pub constant_divergence: MapDivergence,
 }
 
 /// Trains one job; state and scores are kept in `folder`.
@@ -53,10 +59,15 @@ fn at<const N: usize, const H: usize, const L: usize, const H2: usize, const L2:
         (Solver::Not, (Network::Mlp, 2)) => run.not_mlp::<256>(),
         (Solver::Not, (Network::Icnn, 1)) => run.not_icnn::<H, L>(),
         (Solver::Not, (Network::Icnn, 2)) => run.not_icnn::<H2, L2>(),
-        (Solver::Enot | Solver::Mm, (Network::Mlp, 1)) => run.enot_mlp::<128>(),
-        (Solver::Enot | Solver::Mm, (Network::Mlp, 2)) => run.enot_mlp::<256>(),
-        (Solver::Enot | Solver::Mm, (Network::Icnn, 1)) => run.enot_icnn::<H, L>(),
-        (Solver::Enot | Solver::Mm, (Network::Icnn, 2)) => run.enot_icnn::<H2, L2>(),
+        (Solver::Enot, (Network::Mlp, 1)) => run.enot_mlp::<128>(),
+        (Solver::Enot, (Network::Mlp, 2)) => run.enot_mlp::<256>(),
+        (Solver::Enot, (Network::Icnn, 1)) => run.enot_icnn::<H, L>(),
+        (Solver::Enot, (Network::Icnn, 2)) => run.enot_icnn::<H2, L2>(),
+        (Solver::MongeGap, (Network::Mlp, 1)) => run.monge_gap::<128>(),
+        (Solver::MongeGap, (Network::Mlp, 2)) => run.monge_gap::<256>(),
+        (Solver::MongeGap, (Network::Icnn, _)) => {
+            anyhow::bail!("the map of monge-gap is a perceptron: set its network to \"mlp\"")
+        }
         (_, (_, width)) => anyhow::bail!("no networks of width {width}; try 1 or 2"),
     }
 }
@@ -145,9 +156,8 @@ impl<const N: usize> Run<'_, N> {
         let contender = Contender {
             state: Averaged::new(state),
             step: with_ema(r.average, guard_finite(back_and_forth(forward, backward)))?,
-            image: |s: &Averaged<EnotState<PotentialMap<F>, PotentialMap<F>>, PotentialMap<F>>, x| {
-                s.average.images(&config.cost, x)
-            },
+            image: |s: &Averaged<EnotState<PotentialMap<F>, PotentialMap<F>>, PotentialMap<F>>,
+                    x| { s.average.images(&config.cost, x) },
         };
         let (finished, state) = self.trial(1, contender)?;
         if let Some(state) = state {
@@ -157,21 +167,77 @@ impl<const N: usize> Run<'_, N> {
         Ok(finished)
     }
 
+    /// A perceptron as displacement; the cost of the gap and of the fitting loss is |x − y|².
+    fn monge_gap<const H: usize>(&self) -> anyhow::Result<Finished> {
+        let r = &self.job.recipe;
+        let sinkhorn = |epsilon| SinkhornConfig {
+            epsilon: Epsilon::RelativeToMean(epsilon),
+            ..SinkhornConfig::default()
+        };
+        let fitting = DivergenceLoss {
+            sinkhorn: sinkhorn(r.fitting_epsilon),
+            target_term: false,
+            ..DivergenceLoss::with_cost(SqEuclidean)
+        };
+        let config = MongeGapConfig {
+            fitting: Fitting::Divergence(fitting),
+            gap: MongeGap { sinkhorn: sinkhorn(r.gap_epsilon), cost: SqEuclidean },
+            gap_weight: r.gap_weight,
+            conservative_weight: r.conservative_weight,
+            map: adam(r, r.rate, r.steps),
+        };
+        let [init, fit, moments] = self.init().split();
+        let mut map: Displacement<Mlp<N, H, 2, N, Gelu>> = build(init);
+        if r.start == Start::Affine {
+            let [there, _] = self.affine(moments)?;
+            map = pretrain_affine(map, &there, self.pair.source(), fit, self.fit_steps())?;
+        }
+        let contender = Contender {
+            state: Averaged::new(monge_gap_init(&config, map)?),
+            step: with_ema(
+                r.average,
+                guard_finite(|s, b: &_, k| monge_gap_step(&config, s, b, k)),
+            )?,
+            image: |s: &Averaged<_, Displacement<Mlp<N, H, 2, N, Gelu>>>, x| s.average.forward(x),
+        };
+        let (finished, state) = self.trial(1, contender)?;
+        if let Some(state) = state {
+            weights::save(&self.folder.join("map.safetensors"), &state.average)?;
+        }
+        Ok(finished)
+    }
+
     /// Two DenseICNNs whose gradients start as maps from P to Q and back.
     fn convex<const H: usize, const L: usize>(&self) -> anyhow::Result<[DenseIcnn<N, H, 1, L>; 2]> {
-        let [u, v, fit_u, fit_v, source, target] = self.init().split();
+        let [u, v, fit_u, fit_v, moments] = self.init().split();
         let (u, v): (DenseIcnn<N, H, 1, L>, DenseIcnn<N, H, 1, L>) = (build(u), build(v));
-        let steps = if self.plan.quick { 100 } else { 1500 };
+        let steps = self.fit_steps();
         if self.job.recipe.start == Start::Identity {
             return Ok([pretrain_identity(u, fit_u, steps)?, pretrain_identity(v, fit_v, steps)?]);
         }
         let (p, q) = (self.pair.source(), self.pair.target());
-        let source = Gaussian::fit(&rows(&p.sample(source, MOMENTS)?), N)?;
-        let target = Gaussian::fit(&rows(&q.sample(target, MOMENTS)?), N)?;
+        let [there, back] = self.affine(moments)?;
         Ok([
-            pretrain_affine(u, &source.optimal_map(&target)?, p, fit_u, steps)?,
-            pretrain_affine(v, &target.optimal_map(&source)?, &q, fit_v, steps)?,
+            pretrain_affine(GradientMap(u), &there, p, fit_u, steps)?.0,
+            pretrain_affine(GradientMap(v), &back, &q, fit_v, steps)?.0,
         ])
+    }
+
+    /// The optimal maps between the Gaussians with the moments of samples, from P to Q and back.
+    fn affine(&self, key: Key) -> Result<[AffineMap; 2]> {
+        let [source, target] = key.split();
+        let source = Gaussian::fit(&rows(&self.pair.source().sample(source, MOMENTS)?), N)?;
+        let target = Gaussian::fit(&rows(&self.pair.target().sample(target, MOMENTS)?), N)?;
+        Ok([source.optimal_map(&target)?, target.optimal_map(&source)?])
+    }
+
+    /// Steps of fitting a network before training; more than enough for both kinds of start.
+    fn fit_steps(&self) -> u64 {
+        if self.plan.quick {
+            100
+        } else {
+            1500
+        }
     }
 
     fn init(&self) -> Key {
@@ -209,9 +275,21 @@ impl<const N: usize> Run<'_, N> {
             println!("  {name:<10} L2-UVP {:9.4} %   cosine {:.4}", e.l2_uvp, e.cosine);
         }
         let saved = self.folder.join("checkpoint.bin");
+        let Contender { state, step, image } = contender;
+        let image = &image;
+        let contender = Contender { state, step, image };
         let (report, state) = trial.run(&self.pair, contender, Some(&saved), show)?;
-        println!("  {:?}: last {}", report.outcome, report.row().value);
-        Ok((Finished { report, baselines }, state))
+        let key = Key::new(trial.seed).fold_in(2);
+        let measure = |map: &dyn Fn(Points<N>) -> Result<Points<N>>| {
+            map_divergence(&self.pair, map, key, if quick { TRANSPORTED / 8 } else { TRANSPORTED })
+        };
+        let divergence = state.as_ref().map(|s| measure(&|x| Ok(image(s, x)))).transpose()?;
+        let mean = rows(&self.pair.target().sample(key, MOMENTS)?);
+        let mean: Vec<f32> =
+            (0..N).map(|j| mean.iter().skip(j).step_by(N).sum::<f32>() / MOMENTS as f32).collect();
+        let constant_divergence = measure(&|x| points(mean.repeat(x.shape().0)))?;
+        println!("  {:?}, {divergence:?}", report.outcome);
+        Ok((Finished { report, baselines, divergence, constant_divergence }, state))
     }
 }
 

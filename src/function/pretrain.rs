@@ -3,7 +3,7 @@
 use dfdx::prelude::*;
 
 use super::learner::{AdamConfig, Learner};
-use super::potential::{GradientMap, InputGradient};
+use super::potential::{GradientMap, InputGradient, TransportMap};
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, SqEuclidean};
@@ -51,8 +51,8 @@ where
     Ok(learner.params().0.clone())
 }
 
-/// Fits ∇f to an affine map, such as the optimal one between the Gaussians with the moments of two
-/// measures, on points of `source`: Adam with rate 2e-3 along half a cosine, `steps` steps with batches
+/// Fits a map (∇f as `GradientMap(f)`) to an affine one, such as the optimal map between the Gaussians with
+/// the moments of two measures, on points of `source`: Adam with rate 2e-3 along half a cosine, `steps` steps with batches
 /// of 512 points.
 ///
 /// # Errors
@@ -66,32 +66,33 @@ where
 /// let moments = |sample: Points<2>| Gaussian::fit(&rows(&sample), 2);
 /// let source = moments(pair.source().sample(p, 4096)?)?;
 /// let affine = source.optimal_map(&moments(pair.target().sample(q, 4096)?)?)?;
-/// let v: DenseIcnn<2, 64, 0, 32> = pretrain_affine(build(init), &affine, pair.source(), fit, 500)?;
+/// let net = GradientMap(build::<DenseIcnn<2, 64, 0, 32>, _, _>(init));
+/// let net = pretrain_affine(net, &affine, pair.source(), fit, 500)?;
 /// let x = vec![0.3, -0.4];
-/// let (fitted, wanted) = (rows(&v.input_gradient(points(x.clone())?)), affine.apply(&x));
+/// let (fitted, wanted) = (rows(&net.forward(points(x.clone())?)), affine.apply(&x));
 /// assert!(fitted.iter().zip(wanted).all(|(f, w)| (f - w).abs() < 0.02));
 /// # Ok::<(), brenier::Error>(())
 /// ```
-pub fn pretrain_affine<const N: usize, F>(
-    f: F,
-    map: &AffineMap,
+pub fn pretrain_affine<const N: usize, T>(
+    map: T,
+    to: &AffineMap,
     source: &impl Sampler<N>,
     key: Key,
     steps: u64,
-) -> Result<F>
+) -> Result<T>
 where
-    F: InputGradient<N> + Clone,
+    T: TransportMap<N> + Clone,
 {
-    if map.offset.len() != N {
-        return Err(Error::shape("affine map", format!("dimension {N}"), map.offset.len()));
+    if to.offset.len() != N {
+        return Err(Error::shape("affine map", format!("dimension {N}"), to.offset.len()));
     }
     let schedule = Schedule::Cosine { warm_up: 0, total: steps.max(1), floor: 0.05 };
     let adam = AdamConfig { schedule, ..AdamConfig::with_rate(2e-3) };
-    let mut learner = Learner::<_>::new(GradientMap(f), adam)?;
+    let mut learner = Learner::<_>::new(map, adam)?;
     for i in 0..steps {
         let x = source.sample(key.fold_in(i), AFFINE_BATCH)?;
-        let images = points::<N>(map.apply(&rows(&x)))?;
+        let images = points::<N>(to.apply(&rows(&x)))?;
         learner.descend(SqEuclidean.paired(&images, learner.traced(&x))?.mean() / N as f32)?;
     }
-    Ok(learner.params().0.clone())
+    Ok(learner.params().clone())
 }

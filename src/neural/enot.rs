@@ -25,9 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contract::{Mapped, Readings, Reversible, State};
 use crate::error::{check_count, Error, Result};
-use crate::function::{
-    AdamConfig, Descent, Learner, MapNetwork, Persist, Potential, Record,
-};
+use crate::function::{AdamConfig, Descent, Learner, MapNetwork, Persist, Potential, Record};
 #[cfg(doc)]
 use crate::function::{FreeMap, PotentialMap};
 use crate::geometry::{Cost, HalfSqEuclidean};
@@ -234,7 +232,7 @@ fn parts<const N: usize, E: Real, D: Engine<E>>(
     if count == 1 {
         return Ok(vec![source.clone()]);
     }
-    if n == 0 || n % count != 0 {
+    if n == 0 || !n.is_multiple_of(count) {
         let expected = format!("a positive multiple of map_steps = {count}");
         return Err(Error::shape("source points", expected, n));
     }

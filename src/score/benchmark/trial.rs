@@ -142,7 +142,8 @@ impl Trial {
 
     /// The step at which the map is scored next; none at the end.
     fn next_score(&self, step: u64) -> Option<u64> {
-        let at = |i: u64| (u128::from(self.steps) * u128::from(i) / u128::from(self.evaluations)) as u64;
+        let at =
+            |i: u64| (u128::from(self.steps) * u128::from(i) / u128::from(self.evaluations)) as u64;
         (1..=self.evaluations).map(at).find(|&s| s > step)
     }
 
