@@ -4,6 +4,7 @@ mod common;
 
 use brenier::function::{arrays, replace};
 use brenier::prelude::*;
+use brenier::tensor::points_on;
 use brenier::testing::STEP;
 use common::{cloud, module};
 use dfdx::prelude::TensorFromVec;
@@ -249,4 +250,41 @@ fn a_free_map_learns_a_translation() {
     // this run reached 0.45.
     let error = 100.0 * error.sum::<f64>() / 2.0;
     assert!(error < 2.0, "{error}");
+}
+
+/// With g held still, the map makes the steps that it makes on the parts one after the other; with the map
+/// held still, g sees one batch however it is cut.
+#[test]
+fn map_steps_cut_the_batch() {
+    let (config, state, batch) = small();
+    let (x, y) = (rows(&batch.source), rows(&batch.target));
+    let half = |side: &[f64], i: usize| {
+        points_on(&Cpu::default(), side[side.len() / 2 * i..side.len() / 2 * (i + 1)].to_vec())
+    };
+    let still = AdamConfig::with_rate(1e-30);
+    let trained = |config: &EnotConfig<SqEuclidean>, batches: &[Batch<2, f64>]| {
+        let networks = (state.source.params().clone(), state.target.params().clone());
+        let start = enot_init(config, networks.0, networks.1).unwrap();
+        let step = |s, b: &Batch<2, f64>, k| enot_step(config, s, b, k);
+        let end = batches.iter().try_fold(start, |s, b| Ok::<_, Error>(step(s, b, Key::new(0))?.0));
+        let end = end.unwrap();
+        [arrays(end.source.params()), arrays(end.target.params())]
+    };
+
+    let held = EnotConfig { target: still.clone(), ..config.clone() };
+    let halves: Vec<_> =
+        (0..2).map(|i| Batch::new(half(&x, i).unwrap(), half(&y, i).unwrap()).unwrap()).collect();
+    let two = EnotConfig { map_steps: 2, ..held.clone() };
+    let (one_by_one, cut) = (trained(&held, &halves), trained(&two, std::slice::from_ref(&batch)));
+    assert_eq!(one_by_one[0], cut[0]);
+
+    let held = EnotConfig { source: still, ..config };
+    let two = EnotConfig { map_steps: 2, ..held.clone() };
+    let batch = [batch];
+    let (whole, cut) = (trained(&held, &batch), trained(&two, &batch));
+    assert_eq!(whole[1], cut[1]);
+    assert_ne!(whole[1], arrays(state.target.params()));
+
+    let three = EnotConfig { map_steps: 3, ..held };
+    assert!(matches!(enot_step(&three, state, &batch[0], Key::new(0)), Err(Error::Shape { .. })));
 }

@@ -109,6 +109,10 @@ impl Trial {
         let spent = report.last().map_or((0.0, 0.0), |e| (e.seconds, e.cpu_seconds));
         let mut clock = Clock { spent, running: None };
         while let Some(until) = self.next_score(state.step()) {
+            if self.minutes.is_some_and(|m| clock.spent.1 > 60.0 * m) {
+                report.outcome = Outcome::OutOfTime;
+                break;
+            }
             clock.start();
             let part = batches.clone().starting_at(state.step());
             let part = part.take((until - state.step()) as usize);
@@ -131,10 +135,6 @@ impl Trial {
                 let evaluations = report.evaluations.clone();
                 let progress = Progress { trial: self.clone(), evaluations };
                 checkpoint::save(path, &state, &progress, training)?;
-            }
-            if self.minutes.is_some_and(|m| cpu_seconds > 60.0 * m) && state.step() < self.steps {
-                report.outcome = Outcome::OutOfTime;
-                return Ok((report, Some(state)));
             }
         }
         Ok((report, Some(state)))
