@@ -22,6 +22,7 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::contract::{Mapped, Readings, Reversible, State};
+use super::losses::{mean, stacked};
 use crate::error::{check_positive, Error, Result};
 use crate::function::{AdamConfig, Learner, MapNetwork, Persist, Potential, Record};
 #[cfg(doc)]
@@ -178,16 +179,11 @@ where
     let map_descent = source.descend(cost.mean() - gain.mean()).map_err(at)?;
 
     // g, at the images and the target at once, from the slopes of its loss in its values.
-    let device = x.device().clone();
-    let mut both = rows(&images);
-    both.extend(rows(y));
-    let both: Points<N, E, D> = device.tensor_from_vec(both, (2 * n, Const));
-    let values: Points<1, E, D, Taped<E, D>> = target.traced(&both);
+    let values: Points<1, E, D, Taped<E, D>> = target.traced(&stacked(&images, y));
     let loss = PotentialLoss::at(config, &values.as_vec(), &transport_costs, &rows(&paired));
-    let seeds: Points<1, E, D> = device.tensor_from_vec(loss.slopes, (2 * n, Const));
+    let seeds: Points<1, E, D> = x.device().tensor_from_vec(loss.slopes, (2 * n, Const));
     let potential_descent = target.descend((values * seeds).sum()).map_err(at)?;
 
-    let mean = |v: &[E]| v.iter().map(|c| c.double()).sum::<f64>() / n as f64;
     let metrics = EnotMetrics {
         map_loss: map_descent.loss,
         potential_loss: loss.regulariser - loss.dual_value,

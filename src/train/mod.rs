@@ -5,6 +5,7 @@
 //! | [`run`] | folds a step over batches: the only training loop here |
 //! | [`repeat`] | n steps on one batch |
 //! | [`back_and_forth`] | source and target change places from step to step |
+//! | [`reversed`] | source and target have changed places |
 //! | [`guard_finite`] | a non-finite reading becomes an error |
 //! | [`with_ema`] | keeps a running average of the map |
 //! | [`every`], [`CsvLog`], [`Progress`] | watch a run; [`read_log`] reads a log back |
@@ -22,7 +23,7 @@ mod observe;
 mod run;
 pub mod weights;
 
-pub use compose::{back_and_forth, guard_finite, repeat};
+pub use compose::{back_and_forth, guard_finite, repeat, reversed};
 pub use ema::{with_ema, Averaged};
 pub use log::{read_log, CsvLog, LogColumn};
 pub use observe::{every, Observe, Progress};
