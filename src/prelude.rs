@@ -27,8 +27,9 @@ pub use crate::random::Key;
 pub use crate::score::{baselines, map_error, MapError};
 pub use crate::tensor::{points, rows, Points, Scalar, Taped, Values};
 pub use crate::train::{
-    back_and_forth, checkpoint, every, guard_finite, repeat, reversed, run, weights, with_ema,
-    Averaged, CsvLog, Observe, Progress, Step,
+    back_and_forth, checkpoint, every, guard, guard_finite, repeat, reversed, run, weights,
+    with_ema, Averaged, Course, CsvLog, GuardConfig, GuardMetrics, Guarded, Observe, OverSeeds,
+    Progress, Rollback, Step,
 };
 
 pub use dfdx::prelude::{

@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, State};
+use super::contract::{Mapped, Readings, Slowed, State};
 use crate::error::{Error, Result};
 use crate::function::{AdamConfig, Learner, Persist, Potential, Record};
 use crate::geometry::{Cost, HalfSqEuclidean};
@@ -90,7 +90,7 @@ where
         let mut best = (0, E::infinity());
         for (i, f) in f.iter().enumerate() {
             let value = costs[i * m + j] - *f;
-            // NaN is no minimum; the loss will name it.
+            // NaN is no minimum.
             if value < best.1 {
                 best = (i, value);
             }
@@ -98,6 +98,15 @@ where
         best
     };
     let minima: Vec<(usize, E)> = (0..m).into_par_iter().map(least).collect();
+
+    if let Some((_, value)) = minima.iter().find(|(_, value)| !value.is_finite()) {
+        return Err(Error::NonFinite {
+            what: "least c(x, y) − f(x) of a target point".into(),
+            value: value.double(),
+            step: Some(step),
+            remedy: "clean the data, or go on from a checkpoint with a lower rate",
+        });
+    }
 
     // The ascent direction: each source point has 1/n, less 1/m for each target it is the nearest of.
     let mut seeds = vec![-1.0 / n as f64; n];
@@ -124,6 +133,12 @@ impl<F: TensorCollection<E, D>, E: Real, D: Engine<E>> Mapped for BatchDualState
     type Map = Learner<F, E, D>;
     fn map(&self) -> &Self::Map {
         &self.potential
+    }
+}
+
+impl<F: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed for BatchDualState<F, E, D> {
+    fn slow_down(&mut self, factor: f64) {
+        self.potential.scale_rate(factor);
     }
 }
 

@@ -21,7 +21,7 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Reversible, State};
+use super::contract::{Mapped, Readings, Reversible, Slowed, State};
 use super::losses::{mean, stacked};
 use crate::error::{check_positive, Error, Result};
 use crate::function::{AdamConfig, Learner, MapNetwork, Persist, Potential, Record};
@@ -245,6 +245,15 @@ impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped for EnotState<F
     type Map = Learner<F, E, D>;
     fn map(&self) -> &Self::Map {
         &self.source
+    }
+}
+
+impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
+    for EnotState<F, G, E, D>
+{
+    fn slow_down(&mut self, factor: f64) {
+        self.source.scale_rate(factor);
+        self.target.scale_rate(factor);
     }
 }
 

@@ -23,7 +23,7 @@ mod w2_dual;
 pub use batch_dual::{
     batch_dual_init, batch_dual_step, BatchDualConfig, BatchDualMetrics, BatchDualState,
 };
-pub use contract::{Mapped, Readings, Reversible, State};
+pub use contract::{Mapped, Readings, Reversible, Slowed, State};
 pub use enot::{enot_init, enot_step, EnotConfig, EnotMetrics, EnotState};
 pub use not::{not_init, not_step, NotConfig, NotMetrics, NotState, SourceUse};
 pub use regularised_dual::{

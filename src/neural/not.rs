@@ -18,7 +18,7 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, State};
+use super::contract::{Mapped, Readings, Slowed, State};
 use super::losses::{mean_difference, value};
 use crate::error::{check_count, Error, Result};
 use crate::function::{
@@ -243,6 +243,15 @@ impl<F, T: TensorCollection<E, D>, E: Real, D: Engine<E>> Mapped for NotState<F,
     type Map = Learner<T, E, D>;
     fn map(&self) -> &Self::Map {
         &self.map
+    }
+}
+
+impl<F: TensorCollection<E, D>, T: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
+    for NotState<F, T, E, D>
+{
+    fn slow_down(&mut self, factor: f64) {
+        self.potential.scale_rate(factor);
+        self.map.scale_rate(factor);
     }
 }
 

@@ -8,7 +8,7 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, State};
+use super::contract::{Mapped, Readings, Slowed, State};
 use super::losses::mean;
 use crate::error::{check_positive, Error, Result};
 use crate::function::{AdamConfig, Learner, Persist, Potential, Record};
@@ -216,6 +216,15 @@ impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped
     type Map = Learner<F, E, D>;
     fn map(&self) -> &Self::Map {
         &self.source
+    }
+}
+
+impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
+    for RegularisedDualState<F, G, E, D>
+{
+    fn slow_down(&mut self, factor: f64) {
+        self.source.scale_rate(factor);
+        self.target.scale_rate(factor);
     }
 }
 

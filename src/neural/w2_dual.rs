@@ -17,7 +17,7 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, State};
+use super::contract::{Mapped, Readings, Slowed, State};
 use super::losses::{mean, mean_difference};
 use crate::error::{check_count, check_positive, Error, Result};
 use crate::function::{AdamConfig, Descent, InputGradient, Learner, Persist, Record, TransportMap};
@@ -313,6 +313,15 @@ impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped for W2DualState
     type Map = Learner<F, E, D>;
     fn map(&self) -> &Self::Map {
         &self.potential
+    }
+}
+
+impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
+    for W2DualState<F, G, E, D>
+{
+    fn slow_down(&mut self, factor: f64) {
+        self.potential.scale_rate(factor);
+        self.conjugate.scale_rate(factor);
     }
 }
 
