@@ -71,6 +71,9 @@ where
     fn input_gradient<T: Tape<E, D>>(&self, x: Points<I, E, D, T>) -> Points<I, E, D, T> {
         D::mlp_gradient::<I, H, A, T>(x, &self.first, &self.hidden.modules, &self.last)
     }
+    fn slopes(&self) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) {
+        D::mlp_slopes::<I, H, A>(&self.first, &self.hidden.modules, &self.last)
+    }
 }
 
 impl<const I: usize, const H: usize, const K: usize, const O: usize, A, E, D, T>

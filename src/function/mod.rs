@@ -12,6 +12,7 @@
 //! | x + M(x) | [`Displacement<M>`](Displacement) | map |
 //! | ∇f | [`GradientMap<F>`](GradientMap) | map |
 //! | −f | [`Negated<F>`](Negated) | potential |
+//! | ½\|x\|² + f | [`PlusHalfSquare<F>`](PlusHalfSquare) | potential |
 //! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
@@ -35,7 +36,9 @@ pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
 pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};
-pub use potential::{Displacement, GradientMap, InputGradient, Negated, Potential, TransportMap};
+pub use potential::{
+    Displacement, GradientMap, InputGradient, Negated, PlusHalfSquare, Potential, TransportMap,
+};
 pub use pretrain::{pretrain_affine, pretrain_identity};
 pub use record::{Persist, Record};
 pub use schedule::Schedule;

@@ -39,7 +39,7 @@ impl<E: Real> TwistCost<E> for NegDot {
         y.iter_mut().zip(slope).for_each(|(y, s)| *y = -*s);
     }
     fn twist_backward(&self, _: &[E], dy: &[E], dslope: &mut [E]) {
-        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d = *d - *y);
+        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d -= *y);
     }
 }
 

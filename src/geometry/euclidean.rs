@@ -69,7 +69,7 @@ impl<E: Real> TwistCost<E> for SqEuclidean {
         step_back(x, slope, y, E::of(0.5));
     }
     fn twist_backward(&self, _: &[E], dy: &[E], dslope: &mut [E]) {
-        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d = *d - E::of(0.5) * *y);
+        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d -= E::of(0.5) * *y);
     }
 }
 
@@ -78,7 +78,7 @@ impl<E: Real> TwistCost<E> for HalfSqEuclidean {
         step_back(x, slope, y, E::one());
     }
     fn twist_backward(&self, _: &[E], dy: &[E], dslope: &mut [E]) {
-        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d = *d - *y);
+        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d -= *y);
     }
 }
 

@@ -67,7 +67,7 @@ impl<E: Real> TwistCost<E> for PNorm {
         for ((d, y), s) in dslope.iter_mut().zip(dy).zip(slope) {
             // Infinite at s = 0 for p > 2: there the subgradient 0.
             let bend = if *s == E::zero() { *s } else { power * s.abs().powf(less) };
-            *d = *d - bend * *y;
+            *d -= bend * *y;
         }
     }
 }

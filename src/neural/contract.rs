@@ -27,3 +27,9 @@ pub trait Reversible {
     /// Exchanges source and target, without copying.
     fn reversed(self) -> Self::Reversed;
 }
+
+/// A state whose learning rates can be lowered.
+pub trait Slowed {
+    /// Multiplies all learning rates by `factor`, from the next step on.
+    fn slow_down(&mut self, factor: f64);
+}

@@ -23,7 +23,8 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Reversible, State};
+use super::contract::{Mapped, Readings, Reversible, Slowed, State};
+use super::losses::mean;
 use crate::error::{check_count, Error, Result};
 use crate::function::{AdamConfig, Descent, Learner, MapNetwork, Persist, Potential, Record};
 #[cfg(doc)]
@@ -201,16 +202,14 @@ where
     }
 
     // g, at the images and the target at once, from the slopes of its loss in its values.
-    let device = x.device().clone();
     let mut both = images;
     both.extend(rows(y));
-    let both: Points<N, E, D> = device.tensor_from_vec(both, (2 * n, Const));
+    let both: Points<N, E, D> = x.device().tensor_from_vec(both, (2 * n, Const));
     let values: Points<1, E, D, Taped<E, D>> = target.traced(&both);
     let loss = PotentialLoss::at(config, &values.as_vec(), &transport_costs, &rows(&paired));
-    let seeds: Points<1, E, D> = device.tensor_from_vec(loss.slopes, (2 * n, Const));
+    let seeds: Points<1, E, D> = x.device().tensor_from_vec(loss.slopes, (2 * n, Const));
     let potential_descent = target.descend((values * seeds).sum()).map_err(at)?;
 
-    let mean = |v: &[E]| v.iter().map(|c| c.double()).sum::<f64>() / n as f64;
     let metrics = EnotMetrics {
         map_loss: map_descent.loss,
         potential_loss: loss.regulariser - loss.dual_value,
@@ -290,6 +289,15 @@ impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped for EnotState<F
     type Map = Learner<F, E, D>;
     fn map(&self) -> &Self::Map {
         &self.source
+    }
+}
+
+impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
+    for EnotState<F, G, E, D>
+{
+    fn slow_down(&mut self, factor: f64) {
+        self.source.scale_rate(factor);
+        self.target.scale_rate(factor);
     }
 }
 

@@ -80,8 +80,26 @@ where
         if state.step().is_multiple_of(2) {
             return forward.step(state, batch, key);
         }
-        let (source, target) = (batch.target.clone(), batch.source.clone());
-        let (state, metrics) = backward.step(state.reversed(), &Batch { source, target }, key)?;
+        let (state, metrics) = backward.step(state.reversed(), &exchanged(batch), key)?;
         Ok((state.reversed(), metrics))
     }
+}
+
+/// A step that sees the source as target and the target as source.
+///
+/// # Errors
+/// Those of the step.
+pub fn reversed<const N: usize, S, E, D, St>(
+    step: St,
+) -> impl Step<S, Batch<N, E, D>, Metrics = St::Metrics>
+where
+    E: Real,
+    D: Engine<E>,
+    St: Step<S, Batch<N, E, D>>,
+{
+    move |state: S, batch: &Batch<N, E, D>, key: Key| step.step(state, &exchanged(batch), key)
+}
+
+fn exchanged<const N: usize, E: Real, D: Engine<E>>(batch: &Batch<N, E, D>) -> Batch<N, E, D> {
+    Batch { source: batch.target.clone(), target: batch.source.clone() }
 }

@@ -39,7 +39,7 @@ pub trait MlpOp<E: Real>: Device<E> {
         first: &Linear<I, H, E, Self>,
         hidden: &[Linear<H, H, E, Self>],
         last: &Linear<H, 1, E, Self>,
-    ) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) + Sync;
+    ) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>);
 }
 
 impl<E: Real> MlpOp<E> for Cpu
@@ -68,7 +68,7 @@ where
         first: &Linear<I, H, E, Self>,
         hidden: &[Linear<H, H, E, Self>],
         last: &Linear<H, 1, E, Self>,
-    ) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) + Sync {
+    ) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) {
         let net = gradient::net(first, hidden, last);
         move |x| net.slopes::<A>(x)
     }

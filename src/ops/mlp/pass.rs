@@ -174,7 +174,7 @@ vectorised! {
     fn bend<E: Real, A: Activation>(dd: &mut [E], dz: &mut [E], e: &[E], kept: &[E]) {
         for ((dd, dz), (e, k)) in dd.iter_mut().zip(dz).zip(e.iter().zip(kept)) {
             *dz = *dd * *e * A::curvature(*k);
-            *dd = *dd * A::slope(*k);
+            *dd *= A::slope(*k);
         }
     }
 }
@@ -186,7 +186,7 @@ vectorised! {
         for ((dd, dz), k) in rows.zip(kept.chunks_exact(width)) {
             for ((dd, dz), (w, k)) in dd.iter_mut().zip(dz).zip(head.iter().zip(k)) {
                 *dz = *dd * *w * A::curvature(*k);
-                *dd = *dd * A::slope(*k);
+                *dd *= A::slope(*k);
             }
         }
     }
@@ -195,7 +195,7 @@ vectorised! {
     /// dz += dh ∘ σ'
     fn add_slope<E: Real, A: Activation>(dz: &mut [E], dh: &[E], kept: &[E]) {
         for ((dz, dh), k) in dz.iter_mut().zip(dh).zip(kept) {
-            *dz = *dz + *dh * A::slope(*k);
+            *dz += *dh * A::slope(*k);
         }
     }
 }
