@@ -39,7 +39,7 @@ fn small(
     let step = |s: NotState<_, _>, b: &Batch<2>, k| {
         // An error that is not of numbers, as a killed process leaves no report either.
         if stop == Some(s.step) {
-            return Err(points::<2>(vec![1.0]).err().expect("half a point"));
+            return Err(points::<2>(vec![1.0]).expect_err("half a point"));
         }
         not_step(&config, s, b, k)
     };

@@ -11,19 +11,22 @@ pub enum Solver {
     Not,
     /// Expectile-regularised, back and forth between two potentials, `enot_step`.
     Enot,
+    /// The Wasserstein-2 dual with fine-tuned conjugates, `w2_dual_step`.
+    W2Dual,
     /// The Monge gap as a regulariser, `monge_gap_step`.
     MongeGap,
 }
 
 impl Solver {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Not, Self::Enot, Self::MongeGap];
+    pub const ALL: [Self; 4] = [Self::Not, Self::Enot, Self::W2Dual, Self::MongeGap];
 
     /// The name on the command line, in files and in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Not => "not",
             Self::Enot => "enot",
+            Self::W2Dual => "w2-dual",
             Self::MongeGap => "monge-gap",
         }
     }
@@ -35,8 +38,18 @@ impl Solver {
 pub enum Network {
     /// Perceptrons of three hidden layers of 128 times the width.
     Mlp,
-    /// DenseICNNs of the published widths times the width, not kept convex.
+    /// DenseICNNs of the published widths times the width.
     Icnn,
+}
+
+/// Whether DenseICNNs are projected to convex ones after each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Convexity {
+    /// They are.
+    Kept,
+    /// They are not.
+    Free,
 }
 
 /// The map before training, where it is the gradient of a DenseICNN or is fitted by itself.
@@ -54,6 +67,8 @@ pub enum Start {
 pub struct Recipe {
     pub network: Network,
     pub width: usize,
+    /// Of the DenseICNNs of `enot` and of the potential of `w2-dual`.
+    pub convexity: Convexity,
     pub start: Start,
     /// Target points of a step.
     pub batch: usize,
@@ -90,6 +105,7 @@ impl Recipe {
         match solver {
             Solver::Not => Self::not(dimension),
             Solver::Enot => Self::enot(dimension),
+            Solver::W2Dual => Self::w2_dual(),
             Solver::MongeGap => Self::monge_gap(dimension),
         }
     }
@@ -121,6 +137,17 @@ impl Recipe {
         }
     }
 
+    fn w2_dual() -> Self {
+        Self {
+            convexity: Convexity::Kept,
+            start: Start::Affine,
+            potential_rate: 1e-3,
+            beta1: 0.5,
+            beta2: 0.9,
+            ..Self::COMMON
+        }
+    }
+
     fn monge_gap(dimension: usize) -> Self {
         let (gap_weight, conservative_weight) =
             if dimension < 128 { (1.0, 0.01) } else { (10.0, 0.1) };
@@ -138,6 +165,7 @@ impl Recipe {
     const COMMON: Self = Self {
         network: Network::Icnn,
         width: 1,
+        convexity: Convexity::Free,
         start: Start::Identity,
         batch: 512,
         steps: 10_000,

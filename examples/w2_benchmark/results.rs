@@ -22,6 +22,8 @@ pub struct Record {
     /// Sinkhorn divergences of the learned and of the constant map.
     pub divergence: Option<MapDivergence>,
     pub constant_divergence: MapDivergence,
+    /// How often the guard went back to an earlier state.
+    pub rollbacks: u64,
 }
 
 /// A line of `runs.csv` and `runs.jsonl`.
@@ -32,6 +34,7 @@ struct RunLine<'a> {
     seed: u64,
     outcome: String,
     diverged: bool,
+    rollbacks: u64,
     steps: u64,
     seconds: f64,
     cpu_seconds: f64,
@@ -62,9 +65,10 @@ struct EvaluationLine<'a> {
 
 impl Record {
     pub fn of(finished: Finished) -> Self {
-        let Finished { report, baselines: b, divergence, constant_divergence } = finished;
+        let Finished { report, baselines: b, divergence, constant_divergence, rollbacks } =
+            finished;
         let (identity, constant, linear) = (b.identity.l2_uvp, b.constant.l2_uvp, b.linear.l2_uvp);
-        Self { report, identity, constant, linear, divergence, constant_divergence }
+        Self { report, identity, constant, linear, divergence, constant_divergence, rollbacks }
     }
 
     /// The record of a run that was finished before; none if there is no such file.
@@ -90,6 +94,7 @@ impl Record {
             seed: r.seed,
             outcome: format!("{:?}", r.outcome),
             diverged: r.diverged(),
+            rollbacks: self.rollbacks,
             steps: last.step,
             seconds: last.seconds,
             cpu_seconds: last.cpu_seconds,

@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use brenier::data::w2_benchmark_pair;
-use brenier::function::pretrain_affine;
+use brenier::function::{pretrain_affine, Persist};
+use brenier::neural::Slowed;
 use brenier::prelude::*;
 use brenier::score::benchmark::{Contender, Evaluation, Report, Trial};
 use brenier::score::{baselines, map_divergence, Baselines, MapDivergence};
 use brenier::solver::{AffineMap, DivergenceLoss, Epsilon, Gaussian, SinkhornConfig};
+use brenier::train::{guard, GuardConfig, Guarded};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
 use crate::plan::{Job, Plan};
-use crate::recipe::{Network, Recipe, Solver, Start};
+use crate::recipe::{Convexity, Network, Recipe, Solver, Start};
 
 /// Points of a score, as in the paper.
 const SCORED: usize = 1 << 14;
@@ -29,6 +31,8 @@ pub struct Finished {
     pub divergence: Option<MapDivergence>,
     /// Of the constant map.
     pub constant_divergence: MapDivergence,
+    /// How often the guard went back to an earlier state.
+    pub rollbacks: u64,
 }
 
 /// Trains one job; state and scores are kept in `folder`.
@@ -63,8 +67,13 @@ fn at<const N: usize, const H: usize, const L: usize, const H2: usize, const L2:
         (Solver::Enot, (Network::Mlp, 2)) => run.enot_mlp::<256>(),
         (Solver::Enot, (Network::Icnn, 1)) => run.enot_icnn::<H, L>(),
         (Solver::Enot, (Network::Icnn, 2)) => run.enot_icnn::<H2, L2>(),
+        (Solver::W2Dual, (Network::Icnn, 1)) => run.w2_dual::<H, L>(),
+        (Solver::W2Dual, (Network::Icnn, 2)) => run.w2_dual::<H2, L2>(),
         (Solver::MongeGap, (Network::Mlp, 1)) => run.monge_gap::<128>(),
         (Solver::MongeGap, (Network::Mlp, 2)) => run.monge_gap::<256>(),
+        (Solver::W2Dual, (Network::Mlp, _)) => {
+            anyhow::bail!("the networks of w2-dual are DenseICNNs: set its network to \"icnn\"")
+        }
         (Solver::MongeGap, (Network::Icnn, _)) => {
             anyhow::bail!("the map of monge-gap is a perceptron: set its network to \"mlp\"")
         }
@@ -107,16 +116,12 @@ impl<const N: usize> Run<'_, N> {
             potential: adam(r, r.potential_rate, r.steps),
             ..NotConfig::default()
         };
-        let contender = Contender {
-            state: Averaged::new(not_init(&config, f, t)?),
-            step: with_ema(r.average, guard_finite(|s, b: &_, k| not_step(&config, s, b, k)))?,
-            image: |s: &Averaged<NotState<F, T>, T>, x| s.average.forward(x),
-        };
-        let (finished, state) = self.trial(config.source_parts(), contender)?;
+        let step = |s, b: &Batch<N>, k| not_step(&config, s, b, k);
+        let parts = config.source_parts();
+        let (finished, state) =
+            self.contest(parts, not_init(&config, f, t)?, step, |t: &T, x| t.forward(x))?;
         if let Some(state) = state {
-            weights::save(&self.folder.join("map.safetensors"), &state.average)?;
-            let potential = state.state.potential.params();
-            weights::save(&self.folder.join("potential.safetensors"), potential)?;
+            weights::save(&self.folder.join("potential.safetensors"), state.potential.params())?;
         }
         Ok(finished)
     }
@@ -125,16 +130,16 @@ impl<const N: usize> Run<'_, N> {
     fn enot_mlp<const H: usize>(&self) -> anyhow::Result<Finished> {
         let [f, g] = self.init().split();
         let (f, g): (Mlp<N, H, 2, 1, Celu>, Mlp<N, H, 2, 1, Celu>) = (build(f), build(g));
-        self.enot::<HalfSqEuclidean, _>(f, g)
+        self.enot::<HalfSqEuclidean, _>(f, g, |_| ())
     }
 
     /// Minus DenseICNNs as potentials of both sides; the cost is −⟨x, y⟩.
     fn enot_icnn<const H: usize, const L: usize>(&self) -> anyhow::Result<Finished> {
         let [u, v] = self.convex::<H, L>()?;
-        self.enot::<NegDot, _>(Negated(u), Negated(v))
+        self.enot::<NegDot, _>(Negated(u), Negated(v), |f| f.0 .0.make_convex())
     }
 
-    fn enot<C, F>(&self, f: F, g: F) -> anyhow::Result<Finished>
+    fn enot<C, F>(&self, f: F, g: F, convex: fn(&mut PotentialMap<F>)) -> anyhow::Result<Finished>
     where
         C: Cost<N> + brenier::geometry::TwistCost<f32> + Default,
         F: InputGradient<N> + Clone,
@@ -150,21 +155,39 @@ impl<const N: usize> Run<'_, N> {
             target: adam,
             ..EnotConfig::default()
         };
-        let state = enot_init(&config, PotentialMap(f), PotentialMap(g))?;
+        let mut state = enot_init(&config, PotentialMap(f), PotentialMap(g))?;
+        if r.convexity == Convexity::Kept {
+            state.source = state.source.projected(convex);
+            state.target = state.target.projected(convex);
+        }
         let forward = |s, b: &Batch<N>, k| enot_step(&config, s, b, k);
         let backward = |s, b: &Batch<N>, k| enot_step(&config, s, b, k);
-        let contender = Contender {
-            state: Averaged::new(state),
-            step: with_ema(r.average, guard_finite(back_and_forth(forward, backward)))?,
-            image: |s: &Averaged<EnotState<PotentialMap<F>, PotentialMap<F>>, PotentialMap<F>>,
-                    x| { s.average.images(&config.cost, x) },
-        };
-        let (finished, state) = self.trial(1, contender)?;
+        let step = back_and_forth(forward, backward);
+        let image = |f: &PotentialMap<F>, x| f.images(&config.cost, x);
+        let (finished, state) = self.contest(1, state, step, image)?;
         if let Some(state) = state {
-            weights::save(&self.folder.join("source.safetensors"), &state.average)?;
-            weights::save(&self.folder.join("target.safetensors"), state.state.target.params())?;
+            weights::save(&self.folder.join("potential.safetensors"), state.target.params())?;
         }
         Ok(finished)
+    }
+
+    /// Conjugates by L-BFGS from the gradient of a second network, which learns them by regression.
+    fn w2_dual<const H: usize, const L: usize>(&self) -> anyhow::Result<Finished> {
+        type Psi<const N: usize, const H: usize, const L: usize> = DenseIcnn<N, H, 1, L>;
+        let r = &self.job.recipe;
+        let [u, v] = self.convex::<H, L>()?;
+        let config = W2DualConfig {
+            potential: adam(r, r.potential_rate, r.steps),
+            conjugate: adam(r, r.rate, r.steps),
+            ..W2DualConfig::default()
+        };
+        let mut state = w2_dual_init(&config, u, GradientMap(v))?;
+        if r.convexity == Convexity::Kept {
+            state.potential = state.potential.projected(Psi::<N, H, L>::make_convex);
+        }
+        let step = |s, b: &Batch<N>, k| w2_dual_step(&config, s, b, k);
+        let image = |psi: &Psi<N, H, L>, x| psi.input_gradient(x);
+        Ok(self.contest(1, state, step, image)?.0)
     }
 
     /// A perceptron as displacement; the cost of the gap and of the fitting loss is |x − y|².
@@ -192,19 +215,9 @@ impl<const N: usize> Run<'_, N> {
             let [there, _] = self.affine(moments)?;
             map = pretrain_affine(map, &there, self.pair.source(), fit, self.fit_steps())?;
         }
-        let contender = Contender {
-            state: Averaged::new(monge_gap_init(&config, map)?),
-            step: with_ema(
-                r.average,
-                guard_finite(|s, b: &_, k| monge_gap_step(&config, s, b, k)),
-            )?,
-            image: |s: &Averaged<_, Displacement<Mlp<N, H, 2, N, Gelu>>>, x| s.average.forward(x),
-        };
-        let (finished, state) = self.trial(1, contender)?;
-        if let Some(state) = state {
-            weights::save(&self.folder.join("map.safetensors"), &state.average)?;
-        }
-        Ok(finished)
+        let step = |s, b: &Batch<N>, k| monge_gap_step(&config, s, b, k);
+        let image = |t: &Displacement<Mlp<N, H, 2, N, Gelu>>, x| t.forward(x);
+        Ok(self.contest(1, monge_gap_init(&config, map)?, step, image)?.0)
     }
 
     /// Two DenseICNNs whose gradients start as maps from P to Q and back.
@@ -244,13 +257,43 @@ impl<const N: usize> Run<'_, N> {
         Key::new(self.job.seed).fold_in(1)
     }
 
+    /// Trains a state under guard, scores the running average of its map, and saves that. Returns the
+    /// state at the end.
+    fn contest<S, T, St>(
+        &self,
+        source_parts: usize,
+        state: S,
+        step: St,
+        image: impl Fn(&T, Points<N>) -> Points<N>,
+    ) -> anyhow::Result<(Finished, Option<S>)>
+    where
+        S: State + Mapped<Map = Learner<T>> + Slowed + Persist + Clone,
+        T: TensorCollection<f32, Cpu> + Clone,
+        St: Step<S, Batch<N>>,
+        St::Metrics: Readings,
+    {
+        let averaged = with_ema(self.job.recipe.average, step)?;
+        let contender = Contender {
+            state: Guarded::new(Averaged::new(state)),
+            // Without a proxy: losses and norms of gradients say enough.
+            step: guard(GuardConfig::default(), |_: &_| Ok(0.0), averaged)?,
+            image: |s: &Guarded<Averaged<S, T>>, x| image(&s.state.average, x),
+        };
+        let (mut finished, state) = self.trial(source_parts, contender)?;
+        if let Some(state) = &state {
+            finished.rollbacks = state.rollbacks();
+            weights::save(&self.folder.join("map.safetensors"), &state.state.average)?;
+        }
+        Ok((finished, state.map(|s| s.state.state)))
+    }
+
     fn trial<S, St, F>(
         &self,
         source_parts: usize,
         contender: Contender<S, St, F>,
     ) -> anyhow::Result<(Finished, Option<S>)>
     where
-        S: State + brenier::function::Persist,
+        S: State + Persist,
         St: Step<S, Batch<N>>,
         F: Fn(&S, Points<N>) -> Points<N>,
     {
@@ -289,7 +332,7 @@ impl<const N: usize> Run<'_, N> {
             (0..N).map(|j| mean.iter().skip(j).step_by(N).sum::<f32>() / MOMENTS as f32).collect();
         let constant_divergence = measure(&|x| points(mean.repeat(x.shape().0)))?;
         println!("  {:?}, {divergence:?}", report.outcome);
-        Ok((Finished { report, baselines, divergence, constant_divergence }, state))
+        Ok((Finished { report, baselines, divergence, constant_divergence, rollbacks: 0 }, state))
     }
 }
 

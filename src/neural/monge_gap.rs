@@ -15,7 +15,7 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, State};
+use super::contract::{Mapped, Readings, Slowed, State};
 use crate::error::{Error, Result};
 use crate::function::{AdamConfig, Asymmetry, Learner, Persist, Record};
 use crate::geometry::{Cost, RowCost, SqEuclidean};
@@ -332,6 +332,12 @@ fn mean<E: Real>(values: &[E]) -> f64 {
 impl<T, E: Real, D: Engine<E>> State for MongeGapState<T, E, D> {
     fn step(&self) -> u64 {
         self.step
+    }
+}
+
+impl<T: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed for MongeGapState<T, E, D> {
+    fn slow_down(&mut self, factor: f64) {
+        self.map.scale_rate(factor);
     }
 }
 

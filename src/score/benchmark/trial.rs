@@ -118,7 +118,7 @@ impl Trial {
             let part = part.take((until - state.step()) as usize);
             match run(&step, state, part, training, &mut |_: &S, _: &St::Metrics| Ok(())) {
                 Ok(trained) => state = trained,
-                Err(e @ Error::NonFinite { .. }) => {
+                Err(e @ (Error::NonFinite { .. } | Error::Diverged { .. })) => {
                     report.outcome = Outcome::Failed(e.to_string());
                     return Ok((report, None));
                 }
