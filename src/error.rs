@@ -43,6 +43,19 @@ pub enum Error {
         /// What to look at or change.
         remedy: &'static str,
     },
+    /// Training has diverged again and again, whatever the learning rate.
+    #[error(
+        "training diverged at step {step} after {rollbacks} rollbacks: {cause}; start with lower \
+         rates, clip the gradient, or look for outliers in the data"
+    )]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// The rollbacks before it.
+        rollbacks: u32,
+        /// What was seen last.
+        cause: String,
+    },
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {

@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal, Uniform};
 use super::module::module;
 use super::potential::InputGradient;
 use crate::ops::{Activation, Celu, Engine, Real};
-use crate::tensor::Points;
+use crate::tensor::{rows, Points};
 
 module! {
     /// q(x)ⱼ = (x·Aⱼ)² + Bⱼ·x + cⱼ: `[n, N] -> [n, H]`, convex in x for any parameters.
@@ -95,6 +95,13 @@ fn positive<S: Shape, E: Real, D: Device<E>>(
     t.try_fill_with_distr(Uniform::new(E::zero(), E::of(2.0 / fan_in as f64)))
 }
 
+/// Replaces negative numbers by zero; the tensor keeps its identity.
+fn clamp<S: Shape, E: Real, D: Device<E>>(t: &mut Tensor<S, E, D>) {
+    let mut values = rows(t);
+    values.iter_mut().filter(|v| **v < E::zero()).for_each(|v| *v = E::zero());
+    t.copy_from(&values);
+}
+
 impl<const N: usize, const H: usize, const K: usize, const L: usize, A, E, D>
     DenseIcnn<N, H, K, L, A, E, D>
 where
@@ -105,10 +112,10 @@ where
     /// Projects the convex weights and the head to ≥ 0, after which v is convex.
     pub fn make_convex(&mut self) {
         for layer in &mut self.hidden.modules {
-            layer.convex = layer.convex.clone().relu();
+            clamp(&mut layer.convex);
         }
-        self.last.convex = self.last.convex.clone().relu();
-        self.head = self.head.clone().relu();
+        clamp(&mut self.last.convex);
+        clamp(&mut self.head);
     }
 }
 
@@ -136,5 +143,8 @@ where
 {
     fn input_gradient<T: Tape<E, D>>(&self, x: Points<N, E, D, T>) -> Points<N, E, D, T> {
         D::icnn_gradient::<N, A, Self, T>(x, self, self.strong_convexity)
+    }
+    fn slopes(&self) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) {
+        D::icnn_slopes::<N, A, Self>(self, self.strong_convexity)
     }
 }

@@ -104,6 +104,7 @@ pub struct Learner<P, E: Real = f32, D: Engine<E> = Cpu> {
     adam: AdamConfig,
     updates: u64,
     moments: Vec<Moments<E>>,
+    projection: Option<fn(&mut P)>,
     spare: Spare<E, D>,
 }
 
@@ -146,7 +147,32 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
         adam.check()?;
         check_finite(&params)?;
         let (device, spare) = (PhantomData, Spare::none());
-        Ok(Self { params, device, adam, updates: 0, moments: Vec::new(), spare })
+        let (moments, projection) = (Vec::new(), None);
+        Ok(Self { params, device, adam, updates: 0, moments, projection, spare })
+    }
+
+    /// The same, with `projection` applied to the parameters now and after each update: it keeps a
+    /// network convex, say ([`DenseIcnn::make_convex`](crate::function::DenseIcnn::make_convex)). It is
+    /// code and not saved with the state. It changes numbers in place and replaces no tensor.
+    ///
+    /// ```
+    /// use brenier::prelude::*;
+    /// type Psi = DenseIcnn<2, 16, 0, 8>;
+    /// let learner = Learner::<Psi>::new(build(Key::new(0)), AdamConfig::default())?;
+    /// let learner = learner.projected(Psi::make_convex);
+    /// assert!(rows(&learner.params().head).iter().all(|w| *w >= 0.0));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn projected(mut self, projection: fn(&mut P)) -> Self {
+        projection(&mut self.params);
+        self.projection = Some(projection);
+        self
+    }
+
+    /// The same with the learning rate multiplied by `factor`, from now on.
+    pub(crate) fn scale_rate(&mut self, factor: f64) {
+        self.adam.rate *= factor;
     }
 
     /// The parameters.
@@ -187,10 +213,20 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
     where
         P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
     {
+        self.traced_by(x, |params, x| params.forward(x))
+    }
+
+    /// A function of the parameters at data `x`, such as an input gradient, recorded for a gradient in
+    /// the parameters; `x` is constant.
+    pub fn traced_by<const N: usize, Y>(
+        &self,
+        x: &Points<N, E, D>,
+        record: impl FnOnce(&P, Points<N, E, D, Taped<E, D>>) -> Y,
+    ) -> Y {
         let x = x.clone();
         let gradients = self.spare.slot().take();
         let gradients = gradients.unwrap_or_else(|| self.params.alloc_grads());
-        Constants::default().tensor(&x).scope(|| self.params.forward(x.traced(gradients)))
+        Constants::default().tensor(&x).scope(|| record(&self.params, x.traced(gradients)))
     }
 
     /// The module at `y`, recorded for a gradient in `y`; the parameters are constant.
@@ -198,7 +234,16 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
     where
         P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
     {
-        Constants::default().parameters(&self.params).scope(|| self.params.forward(y))
+        self.frozen_by(y, |params, y| params.forward(y))
+    }
+
+    /// A function of the parameters at `y`, recorded for a gradient in `y`; the parameters are constant.
+    pub fn frozen_by<const N: usize, Y>(
+        &self,
+        y: Points<N, E, D, Taped<E, D>>,
+        record: impl FnOnce(&P, Points<N, E, D, Taped<E, D>>) -> Y,
+    ) -> Y {
+        Constants::default().parameters(&self.params).scope(|| record(&self.params, y))
     }
 
     /// One update down the gradient of `loss`, which must come from [`traced`](Self::traced).
@@ -238,6 +283,9 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
         let mut step = Step { gradients: &mut gradients, moments, index: 0, update };
         walk(P::iter_tensors(&mut RecursiveWalker { m: &mut self.params, f: &mut step }));
         *self.spare.slot() = Some(gradients);
+        if let Some(project) = self.projection {
+            project(&mut self.params);
+        }
         self.updates += 1;
         Ok(Descent { loss: value, gradient_norm })
     }

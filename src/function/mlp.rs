@@ -4,6 +4,7 @@ use dfdx::nn::modules::{Linear, Repeated};
 use dfdx::prelude::*;
 
 use super::module::module;
+use super::potential::InputGradient;
 use crate::ops::{linear, residual_linear, Activation, Engine, Identity, Real, Relu};
 use crate::tensor::Points;
 
@@ -57,6 +58,21 @@ where
     type Error = <D as HasErr>::Err;
     fn try_forward(&self, x: Points<I, E, D, T>) -> Result<Self::Output, Self::Error> {
         Ok(D::mlp::<I, H, O, A, T>(x, &self.first, &self.hidden.modules, &self.last))
+    }
+}
+
+impl<const I: usize, const H: usize, const K: usize, A, E, D> InputGradient<I, E, D>
+    for Mlp<I, H, K, 1, A, E, D>
+where
+    A: Activation,
+    E: Real,
+    D: Engine<E>,
+{
+    fn input_gradient<T: Tape<E, D>>(&self, x: Points<I, E, D, T>) -> Points<I, E, D, T> {
+        D::mlp_gradient::<I, H, A, T>(x, &self.first, &self.hidden.modules, &self.last)
+    }
+    fn slopes(&self) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) {
+        D::mlp_slopes::<I, H, A>(&self.first, &self.hidden.modules, &self.last)
     }
 }
 

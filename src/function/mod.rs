@@ -6,18 +6,22 @@
 //!
 //! | network | type | as |
 //! |---|---|---|
-//! | perceptron | [`Mlp<I, H, K, O, A>`](Mlp) | potential (`O = 1`), map (`O = I`) |
+//! | perceptron | [`Mlp<I, H, K, O, A>`](Mlp) | potential with [`InputGradient`] (`O = 1`), map (`O = I`) |
 //! | residual perceptron | [`ResidualMlp<I, H, K, O, A>`](ResidualMlp) | the same |
 //! | input-convex network | [`DenseIcnn<N, H, K, L, A>`](DenseIcnn) | potential with [`InputGradient`] |
 //! | x + M(x) | [`Displacement<M>`](Displacement) | map |
 //! | ∇f | [`GradientMap<F>`](GradientMap) | map |
 //! | −f | [`Negated<F>`](Negated) | potential |
+//! | ½\|x\|² + f | [`PlusHalfSquare<F>`](PlusHalfSquare) | potential |
+//! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
+//! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
 //!
 //! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod icnn;
 mod learner;
+mod map_network;
 mod mlp;
 mod module;
 mod parameters;
@@ -29,10 +33,13 @@ mod structure;
 
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
 pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
+pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};
-pub use potential::{Displacement, GradientMap, InputGradient, Negated, Potential, TransportMap};
-pub use pretrain::pretrain_identity;
+pub use potential::{
+    Displacement, GradientMap, InputGradient, Negated, PlusHalfSquare, Potential, TransportMap,
+};
+pub use pretrain::{pretrain_affine, pretrain_identity};
 pub use record::{Persist, Record};
 pub use schedule::Schedule;
 pub use structure::{Asymmetry, ConjugateMap};

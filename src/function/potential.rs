@@ -2,8 +2,9 @@
 
 use dfdx::prelude::*;
 
+use crate::geometry::HalfSqEuclidean;
 use crate::ops::{Engine, Real};
-use crate::tensor::{Points, Taped};
+use crate::tensor::{rows, Points, Taped};
 
 /// A potential f: any module `[n, N] -> [n, 1]`, on plain and on taped points.
 pub trait Potential<const N: usize, E: Real = f32, D: Engine<E> = Cpu>:
@@ -43,6 +44,17 @@ pub trait InputGradient<const N: usize, E: Real = f32, D: Engine<E> = Cpu>:
 {
     /// ∇f at each point: `[n, N] -> [n, N]`, differentiable in the points and the parameters.
     fn input_gradient<T: Tape<E, D>>(&self, x: Points<N, E, D, T>) -> Points<N, E, D, T>;
+
+    /// The function from points, row by row, to the values and gradients of f at them. It holds what it
+    /// needs of the parameters, and is for solvers that evaluate often
+    /// ([`conjugates`](crate::solver::conjugates)).
+    fn slopes(&self) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) {
+        let device = D::default();
+        move |x| {
+            let x: Points<N, E, D> = device.tensor_from_vec(x.to_vec(), (x.len() / N, Const));
+            (rows(&self.forward(x.clone())), rows(&self.input_gradient(x)))
+        }
+    }
 }
 
 /// The map T = ∇f of a potential f.
@@ -52,6 +64,10 @@ pub struct GradientMap<F>(pub F);
 /// The map T(x) = x + M(x) of a module M: `[n, N] -> [n, N]`.
 #[derive(Clone, Debug)]
 pub struct Displacement<M>(pub M);
+
+/// The potential ½|x|² + f(x) of a potential f, whose gradient map x + ∇f(x) starts near the identity.
+#[derive(Clone, Debug)]
+pub struct PlusHalfSquare<F>(pub F);
 
 /// The potential −f of a potential f: with an input-convex f, a concave one.
 #[derive(Clone, Debug)]
@@ -66,7 +82,7 @@ macro_rules! wrapper {
             type To<E2: Dtype, D2: Device<E2>> = $name<F::To<E2, D2>>;
             fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
                 visitor: &mut V,
-            ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+            ) -> std::result::Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
                 visitor.visit_fields((Self::module("0", |s| &s.0, |s| &mut s.0),), |(inner,)| {
                     $name(inner)
                 })
@@ -74,9 +90,12 @@ macro_rules! wrapper {
         }
     };
 }
+pub(super) use wrapper;
+
 wrapper!(GradientMap);
 wrapper!(Displacement);
 wrapper!(Negated);
+wrapper!(PlusHalfSquare);
 
 impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, F: InputGradient<N, E, D>>
     Module<Points<N, E, D, T>> for GradientMap<F>
@@ -110,5 +129,51 @@ where
     type Error = <D as HasErr>::Err;
     fn try_forward(&self, x: Points<N, E, D, T>) -> Result<Self::Output, Self::Error> {
         self.0.forward(x).try_negate()
+    }
+}
+
+impl<const N: usize, E: Real, D: Engine<E>, F: InputGradient<N, E, D>> InputGradient<N, E, D>
+    for Negated<F>
+{
+    fn input_gradient<T: Tape<E, D>>(&self, x: Points<N, E, D, T>) -> Points<N, E, D, T> {
+        self.0.input_gradient(x).negate()
+    }
+}
+
+impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, F> Module<Points<N, E, D, T>>
+    for PlusHalfSquare<F>
+where
+    F: Module<Points<N, E, D, T>, Output = Points<1, E, D, T>>,
+{
+    type Output = Points<1, E, D, T>;
+    type Error = <D as HasErr>::Err;
+    fn try_forward(&self, x: Points<N, E, D, T>) -> Result<Self::Output, Self::Error> {
+        let (x, tape) = x.split_tape();
+        let value = self.0.forward(x.clone().put_tape(tape));
+        let n = x.shape().0;
+        let origin = x.device().try_zeros_like(&x)?;
+        let half = D::paired(&HalfSqEuclidean, &origin, x.retaped::<T>());
+        half.try_reshape_like(&(n, Const))?.try_add(value)
+    }
+}
+
+impl<const N: usize, E: Real, D: Engine<E>, F: InputGradient<N, E, D>> InputGradient<N, E, D>
+    for PlusHalfSquare<F>
+{
+    fn input_gradient<T: Tape<E, D>>(&self, x: Points<N, E, D, T>) -> Points<N, E, D, T> {
+        let (x, tape) = x.split_tape();
+        self.0.input_gradient(x.clone().put_tape(tape)) + x
+    }
+    fn slopes(&self) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) {
+        let slopes = self.0.slopes();
+        move |x| {
+            let (mut values, mut gradients) = slopes(x);
+            for (v, x) in values.iter_mut().zip(x.chunks_exact(N)) {
+                let square: f64 = x.iter().map(|x| x.double() * x.double()).sum();
+                *v = E::of(v.double() + 0.5 * square);
+            }
+            gradients.iter_mut().zip(x).for_each(|(g, x)| *g += *x);
+            (values, gradients)
+        }
     }
 }

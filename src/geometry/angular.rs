@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sum;
-use crate::ops::{CostForm, Real, RowCost};
+use crate::ops::{CostForm, Real, RowCost, TwistCost};
 
 /// c(x, y) = 1 − ⟨x, y⟩ / (|x||y|), in [0, 2]; 1 with gradient 0 where x or y is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,15 @@ impl<E: Real> RowCost<E> for NegDot {
     }
     fn form(&self) -> CostForm {
         CostForm::NegativeProduct
+    }
+}
+
+impl<E: Real> TwistCost<E> for NegDot {
+    fn twist(&self, _: &[E], slope: &[E], y: &mut [E]) {
+        y.iter_mut().zip(slope).for_each(|(y, s)| *y = -*s);
+    }
+    fn twist_backward(&self, _: &[E], dy: &[E], dslope: &mut [E]) {
+        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d -= *y);
     }
 }
 

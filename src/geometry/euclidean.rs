@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sum;
-use crate::ops::{CostForm, Real, RowCost};
+use crate::ops::{CostForm, Real, RowCost, TwistCost};
 
 /// c(x, y) = |x − y|².
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,31 @@ impl<E: Real> RowCost<E> for HalfSqEuclidean {
     }
     fn form(&self) -> CostForm {
         CostForm::SquaredDistance { scale: 0.5 }
+    }
+}
+
+/// y = x − scale · slope.
+fn step_back<E: Real>(x: &[E], slope: &[E], y: &mut [E], scale: E) {
+    for ((y, x), s) in y.iter_mut().zip(x).zip(slope) {
+        *y = *x - scale * *s;
+    }
+}
+
+impl<E: Real> TwistCost<E> for SqEuclidean {
+    fn twist(&self, x: &[E], slope: &[E], y: &mut [E]) {
+        step_back(x, slope, y, E::of(0.5));
+    }
+    fn twist_backward(&self, _: &[E], dy: &[E], dslope: &mut [E]) {
+        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d -= E::of(0.5) * *y);
+    }
+}
+
+impl<E: Real> TwistCost<E> for HalfSqEuclidean {
+    fn twist(&self, x: &[E], slope: &[E], y: &mut [E]) {
+        step_back(x, slope, y, E::one());
+    }
+    fn twist_backward(&self, _: &[E], dy: &[E], dslope: &mut [E]) {
+        dslope.iter_mut().zip(dy).for_each(|(d, y)| *d -= *y);
     }
 }
 

@@ -12,6 +12,9 @@
 //! | [`FnCost`] | a closure of yours | |
 //! | [`FnDifference`] | h(x − y), closures of yours | ott-jax `TICost` |
 //!
+//! The first two, [`PNorm`] and [`NegDot`] have a twist ([`TwistCost`]): with them the gradient of a
+//! potential is a map.
+//!
 //! A cost is a type, so the factor ½ is in its name. Laws, which the tests check for all of them:
 //! `paired` is the diagonal of `pairwise`, and the gradient agrees with differences. Costs of x − y are
 //! [`TranslationInvariant`]: they also know the gradient of the convex conjugate.
@@ -23,7 +26,7 @@ mod euclidean;
 mod p_norm;
 mod translation;
 
-pub use crate::ops::{CostForm, RowCost};
+pub use crate::ops::{CostForm, RowCost, TwistCost};
 pub use angular::{Cosine, NegDot};
 pub use cost::{Cost, FnCost};
 pub use elastic::{Elastic, Regulariser, Stvs, L1};

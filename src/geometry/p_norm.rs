@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sum;
 use crate::error::{Error, Result};
-use crate::ops::{Real, RowCost};
+use crate::ops::{Real, RowCost, TwistCost};
 
 /// c(x, y) = Σᵢ |xᵢ − yᵢ|ᵖ / p, with p ≥ 1: strictly convex in x − y for p > 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,5 +49,25 @@ impl<E: Real> RowCost<E> for PNorm {
             *d = if z == E::zero() { z } else { z.abs().powf(less) * z.signum() };
         }
         sum(x.len(), |i| (y[i] - x[i]).abs().powf(p)) / p
+    }
+}
+
+/// The twist for p > 1: y = x − ∇h*(slope) with ∇h*(s)ᵢ = sign(sᵢ) |sᵢ|^(1/(p − 1)). For p = 1 slopes
+/// have no inverse, and the map moves points without bound.
+impl<E: Real> TwistCost<E> for PNorm {
+    fn twist(&self, x: &[E], slope: &[E], y: &mut [E]) {
+        let power = E::of((self.0 - 1.0).recip());
+        for ((y, x), s) in y.iter_mut().zip(x).zip(slope) {
+            *y = *x - s.abs().powf(power) * s.signum();
+        }
+    }
+    fn twist_backward(&self, slope: &[E], dy: &[E], dslope: &mut [E]) {
+        let power = (self.0 - 1.0).recip();
+        let (power, less) = (E::of(power), E::of(power - 1.0));
+        for ((d, y), s) in dslope.iter_mut().zip(dy).zip(slope) {
+            // Infinite at s = 0 for p > 2: there the subgradient 0.
+            let bend = if *s == E::zero() { *s } else { power * s.abs().powf(less) };
+            *d -= bend * *y;
+        }
     }
 }

@@ -19,3 +19,17 @@ pub trait Readings {
     /// The same names in the same order at every step.
     fn readings(&self) -> Vec<(&'static str, f64)>;
 }
+
+/// A state, or a batch, in which source and target can change places.
+pub trait Reversible {
+    /// The same with source and target exchanged.
+    type Reversed: Reversible<Reversed = Self>;
+    /// Exchanges source and target, without copying.
+    fn reversed(self) -> Self::Reversed;
+}
+
+/// A state whose learning rates can be lowered.
+pub trait Slowed {
+    /// Multiplies all learning rates by `factor`, from the next step on.
+    fn slow_down(&mut self, factor: f64);
+}

@@ -2,22 +2,42 @@
 //!
 //! | estimator | cost | learns | source | file |
 //! |---|---|---|---|---|
+//! | [`enot_step`] | any [`Cost`](crate::geometry::Cost) | source network and target potential | arXiv:2403.03777 | `enot.rs` |
 //! | [`not_step`] | any [`Cost`](crate::geometry::Cost) | map and potential | arXiv:2201.12220 | `not.rs` |
 //! | [`monge_gap_step`] | any [`RowCost`](crate::geometry::RowCost) | map | arXiv:2302.04953 | `monge_gap.rs` |
+//! | [`w2_dual_step`] | ½\|x − y\|² | Brenier potential and inverse map | arXiv:1908.10962, 1909.13082, 2210.12153 | `w2_dual.rs` |
+//! | [`batch_dual_step`] | any [`Cost`](crate::geometry::Cost) | source potential | arXiv:1906.09691 | `batch_dual.rs` |
+//! | [`regularised_dual_step`] | any [`Cost`](crate::geometry::Cost) | both potentials | arXiv:1711.02283 | `regularised_dual.rs` |
 //!
 //! A step is a pure function `step(&config, state, &batch, key) -> Result<(state, metrics)>`: what is
 //! chosen, what has become, what is seen, what is random. Equal arguments give equal bytes, and a
 //! state that was cloned before a step is not touched by it.
 
+mod batch_dual;
 mod contract;
+mod enot;
 mod gap_loss;
+mod losses;
 mod monge_gap;
 mod not;
+mod regularised_dual;
+mod w2_dual;
 
-pub use contract::{Mapped, Readings, State};
+pub use batch_dual::{
+    batch_dual_init, batch_dual_step, BatchDualConfig, BatchDualMetrics, BatchDualState,
+};
+pub use contract::{Mapped, Readings, Reversible, Slowed, State};
+pub use enot::{enot_init, enot_step, EnotConfig, EnotMetrics, EnotState};
 pub use gap_loss::{fitting_loss, monge_gap_loss, Fitting, FittingTerms, GapTerms, MongeGap};
 pub use monge_gap::{
     monge_gap_init, monge_gap_plain_step, monge_gap_step, MongeGapConfig, MongeGapMetrics,
     MongeGapState,
 };
 pub use not::{not_init, not_step, NotConfig, NotMetrics, NotState, SourceUse};
+pub use regularised_dual::{
+    regularised_dual_init, regularised_dual_step, Penalty, RegularisedDualConfig,
+    RegularisedDualMetrics, RegularisedDualState,
+};
+pub use w2_dual::{
+    w2_dual_init, w2_dual_step, Amortisation, Conjugation, W2DualConfig, W2DualMetrics, W2DualState,
+};

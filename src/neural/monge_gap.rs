@@ -15,7 +15,7 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, State};
+use super::contract::{Mapped, Readings, Slowed, State};
 use super::gap_loss::{fitting_loss, monge_gap_loss, Fitting, FittingTerms, MongeGap};
 use crate::error::{Error, Result};
 use crate::function::{AdamConfig, Asymmetry, Learner, Persist, Record, TransportMap};
@@ -229,6 +229,12 @@ where
 impl<T, E: Real, D: Engine<E>> State for MongeGapState<T, E, D> {
     fn step(&self) -> u64 {
         self.step
+    }
+}
+
+impl<T: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed for MongeGapState<T, E, D> {
+    fn slow_down(&mut self, factor: f64) {
+        self.map.scale_rate(factor);
     }
 }
 

@@ -6,22 +6,31 @@
 //!
 //! A step costs K_T forward and backward passes of the map, K_T forward and input-gradient passes of
 //! the potential, and one forward and backward pass of the potential on source and target together.
-//! The maximin estimators MM and MMv2 of the Wasserstein-2 benchmark (arXiv:2106.01954) are this step
-//! with `NegDot` and the gradient map of a network.
+//! The maximin estimators of the Wasserstein-2 benchmark (arXiv:2106.01954) are this step with the
+//! cost −⟨x, y⟩, the potential −φ ([`Negated`]) and the map ∇ψ ([`GradientMap`]) of two networks:
+//!
+//! | estimator | networks | measures | map from P to Q |
+//! |---|---|---|---|
+//! | MM | as they are | as they are | ∇ψ |
+//! | MM:R | as they are | [`reversed`](crate::train::reversed) | ∇φ |
+//! | MMv2, MMv2:R | kept convex, [`Learner::projected`] | either | either |
 
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, State};
+use super::contract::{Mapped, Readings, Slowed, State};
+use super::losses::{mean_difference, value};
 use crate::error::{check_count, Error, Result};
 use crate::function::{
     AdamConfig, Decay, Descent, Learner, Persist, Potential, Record, TransportMap,
 };
+#[cfg(doc)]
+use crate::function::{GradientMap, Negated};
 use crate::geometry::{Cost, HalfSqEuclidean};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
-use crate::tensor::{points_on, rows, Points, Scalar, Taped};
+use crate::tensor::{points_on, rows, Points, Taped};
 
 /// What is chosen. The default is the paper's: ten map steps a potential step on fresh points, Adam
 /// with rate 1e-4 and an L2 penalty of 1e-10 for both networks.
@@ -190,16 +199,8 @@ where
 
     // One ascent of the potential, on both measures at once.
     let moved = map.params().forward(last);
-    let (n, m) = (moved.shape().0, batch.target.shape().0);
-    let device = moved.device().clone();
-    let mut both = rows(&moved);
-    both.extend(rows(&batch.target));
-    let both: Points<N, E, D> = device.tensor_from_vec(both, (n + m, Const));
-    let mut signs = vec![E::of(1.0 / n as f64); n + m];
-    signs[n..].fill(E::of(-1.0 / m as f64));
-    let signs: Points<1, E, D> = device.tensor_from_vec(signs, (n + m, Const));
-    let values: Points<1, E, D, Taped<E, D>> = potential.traced(&both);
-    let potential_descent = potential.descend((values * signs).sum()).map_err(at)?;
+    let loss = mean_difference(&potential, &moved, &batch.target);
+    let potential_descent = potential.descend(loss).map_err(at)?;
 
     let metrics = NotMetrics {
         map_loss: map_descent.loss,
@@ -232,10 +233,6 @@ fn cut<const N: usize, C, E: Real, D: Engine<E>>(
         .collect()
 }
 
-fn value<E: Real, D: Engine<E>>(scalar: &Scalar<E, D, Taped<E, D>>) -> f64 {
-    scalar.as_vec()[0].double()
-}
-
 impl<F, T, E: Real, D: Engine<E>> State for NotState<F, T, E, D> {
     fn step(&self) -> u64 {
         self.step
@@ -246,6 +243,15 @@ impl<F, T: TensorCollection<E, D>, E: Real, D: Engine<E>> Mapped for NotState<F,
     type Map = Learner<T, E, D>;
     fn map(&self) -> &Self::Map {
         &self.map
+    }
+}
+
+impl<F: TensorCollection<E, D>, T: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
+    for NotState<F, T, E, D>
+{
+    fn slow_down(&mut self, factor: f64) {
+        self.potential.scale_rate(factor);
+        self.map.scale_rate(factor);
     }
 }
 

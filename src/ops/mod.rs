@@ -3,9 +3,9 @@
 //! | operation | formula | file |
 //! |---|---|---|
 //! | [`linear`], [`residual_linear`] | σ(x Wᵀ + b), x + σ(x Wᵀ + b) | `linear.rs` |
-//! | [`MlpOp`] | a whole multilayer perceptron | `mlp.rs` |
-//! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn.rs` |
-//! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ) | `row_cost.rs` |
+//! | [`MlpOp`] | value and input gradient of a multilayer perceptron | `mlp/` |
+//! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn/` |
+//! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ), the y with ∇ₓc(x, y) = p | `row_cost.rs` |
 //! | [`JacobianOp`] | (J − Jᵀ) v for the Jacobian of a perceptron | `jacobian.rs` |
 //! | [`AttachOp`] | results from outside of the tape, with their derivatives | `attach.rs` |
 //! | [`AdamOp`] | one update of Adam or AdamW | `adam.rs` |
@@ -43,7 +43,7 @@ pub use jacobian::JacobianOp;
 pub use linear::{linear, residual_linear, LinearOp};
 pub use mlp::MlpOp;
 pub use real::Real;
-pub use row_cost::{CostForm, RowCost, RowCostOp};
+pub use row_cost::{CostForm, RowCost, RowCostOp, TwistCost};
 
 pub(crate) use aligned::Aligned;
 pub(crate) use icnn::Icnn;

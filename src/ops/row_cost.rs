@@ -1,4 +1,4 @@
-//! Costs between rows: paired (differentiable) and as a matrix.
+//! Costs between rows: paired (differentiable), as a matrix, and their twist.
 
 use dfdx::prelude::*;
 use rayon::prelude::*;
@@ -23,6 +23,15 @@ pub trait RowCost<E: Real>: Clone + Send + Sync + 'static {
     fn form(&self) -> CostForm {
         CostForm::Other
     }
+}
+
+/// A cost with the twist property: ∇ₓc(x, y) determines y. The map of a source potential f is then
+/// T(x) = the y with ∇ₓc(x, y) = ∇f(x).
+pub trait TwistCost<E: Real>: RowCost<E> {
+    /// The y with ∇ₓc(x, y) = `slope`, written to `y`.
+    fn twist(&self, x: &[E], slope: &[E], y: &mut [E]);
+    /// (∂y/∂slope)ᵀ `dy`, added to `dslope`.
+    fn twist_backward(&self, slope: &[E], dy: &[E], dslope: &mut [E]);
 }
 
 /// Costs that solvers compute with kernels of their own instead of [`RowCost::value`].
@@ -59,6 +68,13 @@ pub trait RowCostOp<E: Real>: Device<E> {
         x: &Points<N, E, Self>,
         y: &Points<N, E, Self>,
     ) -> Tensor<(usize, usize), E, Self>;
+
+    /// [`TwistCost::twist`] of each row: `[n, N], [n, N] -> [n, N]`, differentiable in the slope.
+    fn twist<const N: usize, C: TwistCost<E>, T: Tape<E, Self>>(
+        cost: &C,
+        x: &Points<N, E, Self>,
+        slope: Points<N, E, Self, T>,
+    ) -> Points<N, E, Self, T>;
 }
 
 impl<E: Real> RowCostOp<E> for Cpu
@@ -116,5 +132,35 @@ where
             }
         });
         x.device().tensor_from_vec(matrix, (n, m))
+    }
+
+    fn twist<const N: usize, C: TwistCost<E>, T: Tape<E, Self>>(
+        cost: &C,
+        x: &Points<N, E, Self>,
+        slope: Points<N, E, Self, T>,
+    ) -> Points<N, E, Self, T> {
+        let (slope, mut tape) = slope.contiguous().split_tape();
+        let n = slope.shape().0;
+        assert_eq!(x.shape().0, n, "a twist needs as many points as slopes");
+        let (source, slopes) = (read(x), read(&slope));
+        let mut images = vec![E::zero(); n * N];
+        let rows = source.chunks_exact(N).zip(slopes.chunks_exact(N));
+        for ((x, slope), y) in rows.zip(images.chunks_exact_mut(N)) {
+            cost.twist(x, slope, y);
+        }
+        let images = slope.device().tensor_from_vec(images, (n, Const));
+        if T::OWNS_TAPE {
+            let (cost, output) = (cost.clone(), images.clone());
+            tape.add_backward_op(move |gradients| {
+                let seeds = take_gradient(gradients, &output)?;
+                let dslope = gradient_mut(gradients, &slope)?;
+                let rows = slopes.chunks_exact(N).zip(seeds.chunks_exact(N));
+                for ((slope, dy), dslope) in rows.zip(dslope.chunks_exact_mut(N)) {
+                    cost.twist_backward(slope, dy, dslope);
+                }
+                Ok(())
+            });
+        }
+        images.put_tape(tape)
     }
 }

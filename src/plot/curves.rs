@@ -1,4 +1,4 @@
-//! Losses and scores against the step.
+//! Losses and scores against the step, or against whatever else.
 
 use std::path::Path;
 
@@ -24,14 +24,14 @@ const HEIGHT: f64 = 270.0;
 pub struct Curve {
     /// What the legend says.
     pub name: String,
-    /// Steps and values, joined in this order.
+    /// Steps (or whatever the horizontal axis is) and values, joined in this order.
     pub points: Vec<(f64, f64)>,
 }
 
 /// Curves in one pair of axes, such as the losses of a training run.
 ///
-/// Values that the axes cannot show (NaN, infinite, above 1e300; on [`Scale::Log`] also 0 and
-/// negative ones) are left out and counted in the caption. Of more than 2000 points, the lowest and
+/// Points that the axes cannot show (NaN, infinite, above 1e300; on [`Scale::Log`] also 0 and
+/// negative numbers) are left out and counted in the caption. Of more than 2000 points, the lowest and
 /// the highest of each bucket of consecutive ones are drawn, so that spikes stay visible.
 ///
 /// ```
@@ -45,8 +45,10 @@ pub struct Curve {
 pub struct CurvePicture {
     /// Above the curves; blank for none.
     pub title: String,
-    /// Name of the horizontal axis, which is linear; blank for none.
+    /// Name of the horizontal axis; blank for none.
     pub x_label: String,
+    /// Layout of the horizontal axis.
+    pub x_scale: Scale,
     /// Name of the vertical axis; blank for none.
     pub y_label: String,
     /// Layout of the vertical axis.
@@ -76,10 +78,11 @@ impl CurvePicture {
     }
 
     fn render(&self, path: &Path) -> Result<String> {
+        let scales = [self.x_scale, self.scale];
         let mut left_out = LeftOut::default();
         let curves: Vec<Vec<(f64, f64)>> =
-            self.curves.iter().map(|c| left_out.filter(&c.points, self.scale)).collect();
-        let Some(axes) = axes(&curves, self.scale) else {
+            self.curves.iter().map(|c| left_out.filter(&c.points, scales)).collect();
+        let Some(axes) = axes(&curves, scales) else {
             let expected = "at least one point with finite coordinates (positive on a log axis)";
             let found = format!("{} curves, {}", curves.len(), left_out.sentence());
             return Err(Error::shape("curves to draw", expected, found));
@@ -124,15 +127,15 @@ impl CurvePicture {
 }
 
 /// The axes that hold all points; none if there are no points.
-fn axes(curves: &[Vec<(f64, f64)>], scale: Scale) -> Option<[Axis; 2]> {
+fn axes(curves: &[Vec<(f64, f64)>], scales: [Scale; 2]) -> Option<[Axis; 2]> {
     let extent = |values: &mut dyn Iterator<Item = f64>| {
         let first = values.next()?;
         Some(values.fold((first, first), |(low, high), v| (low.min(v), high.max(v))))
     };
     let (left, right) = extent(&mut curves.iter().flatten().map(|p| p.0))?;
     let (low, high) = extent(&mut curves.iter().flatten().map(|p| p.1))?;
-    let x = Axis::covering(Scale::Linear, left, right, 0.01);
-    Some([x, Axis::covering(scale, low, high, 0.04)])
+    let x = Axis::covering(scales[0], left, right, 0.01);
+    Some([x, Axis::covering(scales[1], low, high, 0.04)])
 }
 
 /// Counts of the values that cannot be drawn.
@@ -143,10 +146,10 @@ struct LeftOut {
 }
 
 impl LeftOut {
-    fn filter(&mut self, points: &[(f64, f64)], scale: Scale) -> Vec<(f64, f64)> {
+    fn filter(&mut self, points: &[(f64, f64)], scales: [Scale; 2]) -> Vec<(f64, f64)> {
         let mut keep = |&(x, y): &(f64, f64)| {
             let finite = Scale::Linear.places(x) && Scale::Linear.places(y);
-            let placed = finite && scale.places(y);
+            let placed = finite && scales[0].places(x) && scales[1].places(y);
             self.not_finite += usize::from(!finite);
             self.not_positive += usize::from(finite && !placed);
             placed
@@ -222,6 +225,21 @@ mod tests {
             .iter()
             .all(|l| labels.contains(&(*l).into())));
         assert_legible(&svg);
+    }
+
+    /// Dimensions that double lie equally far apart on a logarithmic horizontal axis.
+    #[test]
+    fn powers_of_two() {
+        let points = (1..8).map(|i| (f64::from(1 << i), 1.0 + f64::from(i))).collect();
+        let mut doubling = picture(Scale::Linear, points);
+        doubling.x_scale = Scale::Log;
+        let svg = doubling.to_svg().unwrap();
+        let line = &drawn(&svg, 0)[0];
+        let step = (line[6].0 - line[0].0) / 6.0;
+        assert!(line.windows(2).all(|w| (w[1].0 - w[0].0 - step).abs() <= 1.0));
+        assert_legible(&svg);
+        doubling.curves[0].points.push((0.0, 1.0));
+        assert!(doubling.to_svg().unwrap().contains("1 value left out: not positive"));
     }
 
     #[test]

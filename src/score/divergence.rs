@@ -3,6 +3,7 @@
 use std::fmt;
 
 use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{check_count, Result};
 use crate::geometry::RowCost;
@@ -12,7 +13,7 @@ use crate::solver::{DivergenceLoss, Status};
 use crate::tensor::Points;
 
 /// A Sinkhorn divergence with what it depends on. Values for different ε do not compare.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DivergenceScore {
     /// S.
     pub value: f64,
@@ -96,7 +97,7 @@ where
     between(loss, map.forward(source.sample(first, n)?), target.sample(second, n)?)
 }
 
-fn between<const N: usize, C: RowCost<f32>>(
+pub(super) fn between<const N: usize, C: RowCost<f32>>(
     loss: &DivergenceLoss<C>,
     x: Points<N>,
     y: Points<N>,

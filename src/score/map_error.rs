@@ -65,7 +65,8 @@ pub fn baselines<const N: usize>(pair: &KnownPair<N>, key: Key, n: usize) -> Res
     })
 }
 
-fn error_of<const N: usize>(
+/// The error of the map that takes points to the rows of their images.
+pub(super) fn error_of<const N: usize>(
     pair: &KnownPair<N>,
     key: Key,
     n: usize,

@@ -12,11 +12,13 @@
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
 //! | [`sliced_wasserstein`], [`max_sliced_wasserstein`] | clouds, on lines | `sliced.rs` |
+//! | [`conjugates`] | convex conjugates of a batch of points | `conjugate/` |
 //! | [`Gaussian`] | normal distributions: distance and map | `gaussian.rs` |
 //! | [`bures_barycentre`] | several of them | `barycentre.rs` |
 
 mod assignment;
 mod barycentre;
+mod conjugate;
 mod coupling;
 mod draw;
 mod entropic;
@@ -33,6 +35,7 @@ mod univariate;
 
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
+pub use conjugate::{conjugates, ConjugateConfig, ConjugateMethod, ConjugateStatus, Conjugates};
 pub use coupling::{Coupling, Draw, MinibatchCoupling};
 pub use entropic::{
     plan_gradient, sinkhorn_divergence, BackwardReport, BarycentricProjection, CostGradient,

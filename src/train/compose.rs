@@ -4,7 +4,9 @@ use crate::error::{Error, Result};
 use crate::random::Key;
 
 use super::run::Step;
-use crate::neural::{Readings, State};
+use crate::neural::{Readings, Reversible, State};
+use crate::ops::{Engine, Real};
+use crate::problem::Batch;
 
 /// `n` steps on one batch, each with a key of its own; the metrics are those of the last.
 ///
@@ -55,4 +57,49 @@ where
             }),
         }
     }
+}
+
+/// At even steps `forward`, at odd steps `backward` with source and target exchanged (arXiv:1905.12154):
+/// both potentials of a dual estimator are trained in both roles. The cost must be symmetric. Usually
+/// both closures are the same step; they see different types.
+///
+/// # Errors
+/// Those of the steps.
+pub fn back_and_forth<const N: usize, S, E, D, St, Back>(
+    forward: St,
+    backward: Back,
+) -> impl Step<S, Batch<N, E, D>, Metrics = St::Metrics>
+where
+    S: State + Reversible,
+    E: Real,
+    D: Engine<E>,
+    St: Step<S, Batch<N, E, D>>,
+    Back: Step<S::Reversed, Batch<N, E, D>, Metrics = St::Metrics>,
+{
+    move |state: S, batch: &Batch<N, E, D>, key: Key| {
+        if state.step().is_multiple_of(2) {
+            return forward.step(state, batch, key);
+        }
+        let (state, metrics) = backward.step(state.reversed(), &exchanged(batch), key)?;
+        Ok((state.reversed(), metrics))
+    }
+}
+
+/// A step that sees the source as target and the target as source.
+///
+/// # Errors
+/// Those of the step.
+pub fn reversed<const N: usize, S, E, D, St>(
+    step: St,
+) -> impl Step<S, Batch<N, E, D>, Metrics = St::Metrics>
+where
+    E: Real,
+    D: Engine<E>,
+    St: Step<S, Batch<N, E, D>>,
+{
+    move |state: S, batch: &Batch<N, E, D>, key: Key| step.step(state, &exchanged(batch), key)
+}
+
+fn exchanged<const N: usize, E: Real, D: Engine<E>>(batch: &Batch<N, E, D>) -> Batch<N, E, D> {
+    Batch { source: batch.target.clone(), target: batch.source.clone() }
 }

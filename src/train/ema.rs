@@ -9,7 +9,7 @@ use crate::random::Key;
 
 use super::run::Step;
 use crate::function::{Persist, Record};
-use crate::neural::{Mapped, State};
+use crate::neural::{Mapped, Slowed, State};
 
 /// A state together with the exponential moving average of its map's parameters.
 #[derive(Clone, Debug)]
@@ -63,6 +63,12 @@ where
 impl<S: State, T> State for Averaged<S, T> {
     fn step(&self) -> u64 {
         self.state.step()
+    }
+}
+
+impl<S: Slowed, T> Slowed for Averaged<S, T> {
+    fn slow_down(&mut self, factor: f64) {
+        self.state.slow_down(factor);
     }
 }
 

@@ -4,25 +4,36 @@
 //! |---|---|
 //! | [`run`] | folds a step over batches: the only training loop here |
 //! | [`repeat`] | n steps on one batch |
+//! | [`back_and_forth`] | source and target change places from step to step |
+//! | [`reversed`] | source and target have changed places |
 //! | [`guard_finite`] | a non-finite reading becomes an error |
+//! | [`guard`] | divergence is detected, rolled back and reported |
+//! | [`Course`], [`OverSeeds`] | best, last and largest value of a measure, over a run and over seeds |
 //! | [`with_ema`] | keeps a running average of the map |
 //! | [`every`], [`CsvLog`], [`Progress`] | watch a run; [`read_log`] reads a log back |
 //! | [`checkpoint`] | the whole state in one file, resumed bit for bit |
 //! | [`weights`] | the parameters of a module as safetensors |
+//! | [`write_atomically`] | a file that is wholly written or not touched |
 //!
 //! A step is any `Fn(S, &B, Key) -> Result<(S, M)>`, so a step bound to its configuration is
 //! `|s, b: &_, k| not_step(&config, s, b, k)`. Whoever needs another loop writes a `for`.
 
 pub mod checkpoint;
 mod compose;
+mod course;
 mod ema;
+mod guard;
 mod log;
 mod observe;
 mod run;
 pub mod weights;
 
-pub use compose::{guard_finite, repeat};
+pub use compose::{back_and_forth, guard_finite, repeat, reversed};
+pub use course::{Course, MeanDeviation, OverSeeds, Reached};
 pub use ema::{with_ema, Averaged};
+pub use guard::{guard, Divergence, GuardConfig, GuardMetrics, Guarded, Rollback};
 pub use log::{read_log, CsvLog, LogColumn};
 pub use observe::{every, Observe, Progress};
 pub use run::{run, Step};
+
+pub use crate::files::write_atomically;

@@ -52,6 +52,12 @@ pub trait IcnnOp<E: Real>: Device<E> {
         parameters: &P,
         strong_convexity: f64,
     ) -> Points<N, E, Self, T>;
+
+    /// A function from points, row by row, to the values and gradients of v.
+    fn icnn_slopes<const N: usize, A: Activation, P: IcnnParameters<E, Self>>(
+        parameters: &P,
+        strong_convexity: f64,
+    ) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>);
 }
 
 impl<E: Real> IcnnOp<E> for Cpu
@@ -78,6 +84,45 @@ where
     ) -> Points<N, E, Self, T> {
         on_cpu::<N, N, E, A, P, T>(x, parameters, strong_convexity, Output::Gradient)
     }
+
+    fn icnn_slopes<const N: usize, A: Activation, P: IcnnParameters<E, Self>>(
+        parameters: &P,
+        strong_convexity: f64,
+    ) -> impl Fn(&[E]) -> (Vec<E>, Vec<E>) {
+        let (net, _) = network::<N, E, P>(parameters, strong_convexity);
+        move |x| {
+            let rows = |i: usize| &x[i * ROWS * N..x.len().min((i + 1) * ROWS * N)];
+            let parts = map_each((x.len() / N).div_ceil(ROWS), |i| {
+                let x = rows(i);
+                let mut pass = Pass::forward::<A>(&net, x);
+                let (mut value, mut gradient) = (Scratch::new(x.len() / N), Scratch::new(x.len()));
+                pass.write_value(&net, x, &mut value);
+                pass.write_gradient::<A>(&net, x, &mut gradient);
+                (value, gradient)
+            });
+            let (mut values, mut gradients) = (Vec::new(), Vec::with_capacity(x.len()));
+            for (v, g) in parts {
+                values.extend_from_slice(&v);
+                gradients.extend_from_slice(&g);
+            }
+            (values, gradients)
+        }
+    }
+}
+
+/// The numbers of a module, and which of its tensors want a gradient (are not constant).
+fn network<const N: usize, E: Real, P: IcnnParameters<E, Cpu>>(
+    parameters: &P,
+    strong_convexity: f64,
+) -> (Icnn<E>, Vec<bool>)
+where
+    Cpu: Device<E>,
+{
+    let mut arrays = Arrays { read: Vec::new(), wanted: Vec::new() };
+    walk(parameters, &mut arrays);
+    let net = Icnn::from_arrays(N, &arrays.read, strong_convexity)
+        .expect("the module lists its tensors in the order of `IcnnParameters`");
+    (net, arrays.wanted)
 }
 
 impl<E: Real> Icnn<E> {
@@ -130,10 +175,7 @@ where
     let needs_x = !is_constant(&x);
     let (x, mut tape) = x.contiguous().split_tape();
     let (n, device) = (x.shape().0, x.device().clone());
-    let mut arrays = Arrays { read: Vec::new(), wanted: Vec::new() };
-    walk(parameters, &mut arrays);
-    let net = Icnn::from_arrays(N, &arrays.read, strong_convexity)
-        .expect("the module lists its tensors in the order of `IcnnParameters`");
+    let (net, wanted) = network::<N, E, P>(parameters, strong_convexity);
     let points = read(&x);
     let (out, passes) = match what {
         Output::Value => net.evaluate::<A>(&points, M, Pass::write_value),
@@ -141,7 +183,6 @@ where
     };
     let y = device.tensor_from_vec(out, (n, Const::<M>));
     if T::OWNS_TAPE {
-        let wanted = arrays.wanted;
         let (parameters, output) = (parameters.clone(), y.clone());
         tape.add_backward_op(move |gradients| {
             let seeds = take_gradient(gradients, &output)?;

@@ -1,0 +1,48 @@
+//! Pieces of losses that several estimators share.
+
+use dfdx::prelude::*;
+
+use crate::function::{Learner, Potential};
+use crate::ops::{Engine, Real};
+use crate::tensor::{rows, Points, Scalar, Taped};
+
+/// mean f(plus) − mean f(minus), recorded for a gradient in the parameters of f: one pass on both.
+pub(super) fn mean_difference<const N: usize, E, D, F>(
+    f: &Learner<F, E, D>,
+    plus: &Points<N, E, D>,
+    minus: &Points<N, E, D>,
+) -> Scalar<E, D, Taped<E, D>>
+where
+    E: Real,
+    D: Engine<E>,
+    F: Potential<N, E, D>,
+{
+    let (n, m) = (plus.shape().0, minus.shape().0);
+    let both = stacked(plus, minus);
+    let mut signs = vec![E::of(1.0 / n as f64); n + m];
+    signs[n..].fill(E::of(-1.0 / m as f64));
+    let signs: Points<1, E, D> = plus.device().tensor_from_vec(signs, (n + m, Const));
+    let values: Points<1, E, D, Taped<E, D>> = f.traced(&both);
+    (values * signs).sum()
+}
+
+/// The rows of `first`, then those of `second`.
+pub(super) fn stacked<const N: usize, E: Real, D: Engine<E>>(
+    first: &Points<N, E, D>,
+    second: &Points<N, E, D>,
+) -> Points<N, E, D> {
+    let n = first.shape().0 + second.shape().0;
+    let mut both = rows(first);
+    both.extend(rows(second));
+    first.device().tensor_from_vec(both, (n, Const))
+}
+
+/// The number of a scalar.
+pub(super) fn value<E: Real, D: Engine<E>>(scalar: &Scalar<E, D, Taped<E, D>>) -> f64 {
+    scalar.as_vec()[0].double()
+}
+
+/// The mean of numbers, in double precision.
+pub(super) fn mean<E: Real>(values: &[E]) -> f64 {
+    values.iter().map(|v| v.double()).sum::<f64>() / values.len() as f64
+}

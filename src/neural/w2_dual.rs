@@ -1,0 +1,359 @@
+//! The Wasserstein-2 dual on Brenier potentials, with a network for the conjugate's maximiser.
+//!
+//! Learns ψ on the source and a map G of the target, from
+//!
+//! ```text
+//! ψ:  min  mean ψ(x) + mean[ ⟨x̂, y⟩ − ψ(x̂) ],      x̂ ≈ argmaxₓ ⟨x, y⟩ − ψ(x) = ∇ψ*(y)
+//! ```
+//!
+//! where x̂ and the loss of G depend on [`Conjugation`]. The map from P to Q is ∇ψ, that from Q to P
+//! is G. In the convention of Kantorovich, for the cost ½|x − y|², the source potential is
+//! ½|x|² − ψ(x).
+//!
+//! ψ is any potential with an input gradient: a [`DenseIcnn`], kept convex by
+//! [`Learner::projected`], or [`PlusHalfSquare`] of a perceptron; G is any map, such as the gradient
+//! map of another. Both may start from [`pretrain_identity`](crate::function::pretrain_identity).
+
+use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::contract::{Mapped, Readings, Slowed, State};
+use super::losses::{mean, mean_difference};
+use crate::error::{check_count, check_positive, Error, Result};
+use crate::function::{AdamConfig, Descent, InputGradient, Learner, Persist, Record, TransportMap};
+#[cfg(doc)]
+use crate::function::{DenseIcnn, PlusHalfSquare};
+use crate::geometry::{Cost, NegDot, SqEuclidean};
+use crate::ops::{Engine, Real};
+use crate::problem::Batch;
+use crate::random::Key;
+use crate::solver::{conjugates, ConjugateConfig};
+use crate::tensor::{points_on, rows, Points, Scalar, Taped};
+
+/// What is chosen. The default is that of arXiv:2210.12153: conjugates by L-BFGS, regression of G,
+/// Adam with rate 5e-4 and betas (0.5, 0.5) for both networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct W2DualConfig {
+    /// Where x̂ comes from and what G learns.
+    pub conjugation: Conjugation,
+    /// Optimiser of ψ.
+    pub potential: AdamConfig,
+    /// Optimiser of G.
+    pub conjugate: AdamConfig,
+}
+
+/// Where x̂ comes from and what G learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Conjugation {
+    /// x̂ = G(y) after so many descents of mean[ψ(G(y)) − ⟨G(y), y⟩], at least 1: the minimax form
+    /// (arXiv:1908.10962 for convex networks).
+    Minimax {
+        /// Descents of G before each one of ψ.
+        map_steps: usize,
+    },
+    /// x̂ = G(y). ψ and G also descend w/2 (mean|∇ψ(G(y)) − y|² + mean|G(∇ψ(x)) − x|²), and G nothing
+    /// else: not a minimax problem (arXiv:1909.13082). The reference code takes w = N.
+    Cycle {
+        /// w, positive.
+        weight: f64,
+    },
+    /// x̂ from a solver that starts at G(y) (arXiv:2210.12153).
+    FineTuned {
+        /// The solver.
+        solver: ConjugateConfig,
+        /// How G learns to start closer.
+        amortisation: Amortisation,
+    },
+}
+
+/// How the start of a solver is learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Amortisation {
+    /// Descent of mean|G(y) − x̂|².
+    #[default]
+    Regression,
+    /// Descent of mean[ψ(G(y)) − ⟨G(y), y⟩].
+    Objective,
+}
+
+impl Default for Conjugation {
+    fn default() -> Self {
+        Self::FineTuned {
+            solver: ConjugateConfig::default(),
+            amortisation: Amortisation::default(),
+        }
+    }
+}
+
+impl Default for W2DualConfig {
+    fn default() -> Self {
+        let adam = AdamConfig { betas: (0.5, 0.5), ..AdamConfig::with_rate(5e-4) };
+        Self { conjugation: Conjugation::default(), potential: adam.clone(), conjugate: adam }
+    }
+}
+
+/// What has become: the two networks with their optimisers.
+#[derive(Clone, Debug)]
+pub struct W2DualState<F, G, E: Real = f32, D: Engine<E> = Cpu> {
+    /// Steps made.
+    pub step: u64,
+    /// ψ, whose gradient is the map.
+    pub potential: Learner<F, E, D>,
+    /// G.
+    pub conjugate: Learner<G, E, D>,
+}
+
+/// What is seen of a step; each value is from before the update that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct W2DualMetrics {
+    /// The loss of ψ, without the terms that do not depend on it: mean ψ(x) − mean ψ(x̂), and the
+    /// regulariser if there is one.
+    pub potential_loss: f64,
+    /// The loss of G, in the last of its descents.
+    pub conjugate_loss: f64,
+    /// mean ½|x|² + mean ½|y|² − mean ψ(x) − mean[⟨x̂, y⟩ − ψ(x̂)]: an estimate of the optimal ½|x − y|².
+    pub dual_value: f64,
+    /// Mean iterations of the solver; 0 without one.
+    pub solver_iterations: f64,
+    /// Share of points whose iteration did not converge; 0 without a solver.
+    pub solver_unconverged: f64,
+    /// Norm of the gradient in the parameters of ψ.
+    pub potential_gradient_norm: f64,
+    /// Norm of the gradient in the parameters of G.
+    pub conjugate_gradient_norm: f64,
+}
+
+/// The state before the first step.
+///
+/// # Errors
+/// [`Error::InvalidConfig`] if a field of the configuration is out of range, [`Error::NonFinite`] if a
+/// parameter is not finite.
+pub fn w2_dual_init<E, D, F, G>(
+    config: &W2DualConfig,
+    potential: F,
+    conjugate: G,
+) -> Result<W2DualState<F, G, E, D>>
+where
+    E: Real,
+    D: Engine<E>,
+    F: TensorCollection<E, D>,
+    G: TensorCollection<E, D>,
+{
+    match &config.conjugation {
+        Conjugation::Minimax { map_steps } => check_count("map_steps", *map_steps)?,
+        Conjugation::Cycle { weight } => check_positive("weight", *weight)?,
+        Conjugation::FineTuned { solver, .. } => solver.check()?,
+    }
+    Ok(W2DualState {
+        step: 0,
+        potential: Learner::new(potential, config.potential.clone())?,
+        conjugate: Learner::new(conjugate, config.conjugate.clone())?,
+    })
+}
+
+/// One step: x̂ for the target points, one descent of ψ, and one of G (several in the minimax form).
+///
+/// The batch holds `[n, N]` source and `[m, N]` target points. Deterministic: the key is not used.
+///
+/// # Errors
+/// [`Error::NonFinite`] if a loss, a gradient or the start of a conjugate is (training has diverged:
+/// go on from a checkpoint with lower rates). A conjugate that does not converge is no error; its
+/// share is in the metrics.
+///
+/// ```
+/// use brenier::neural::{w2_dual_init, w2_dual_step, W2DualConfig};
+/// use brenier::prelude::*;
+/// type Psi = DenseIcnn<2, 32, 0, 32>;
+/// let pair = KnownPair::<2>::random(Key::new(0))?;
+/// let [init, fit, data, training] = Key::new(1).split();
+/// let psi: Psi = pretrain_identity(build(init), fit, 300)?;
+/// let config = W2DualConfig::default();
+/// let mut state = w2_dual_init(&config, psi.clone(), GradientMap(psi))?;
+/// state.potential = state.potential.projected(Psi::make_convex);
+/// let batches = Sampled::new(pair.source().clone(), pair.target(), 128)?.batches(data).take(5);
+/// let step = |s, b: &Batch<2>, k| w2_dual_step(&config, s, b, k);
+/// let state = run(&step, state, batches, training, &mut |_: &_, _: &_| Ok(()))?;
+/// let map = GradientMap(state.potential.params().clone());
+/// assert!(map_error(&pair, &map, Key::new(2), 1000)?.l2_uvp < 100.0);
+/// # Ok::<(), brenier::Error>(())
+/// ```
+pub fn w2_dual_step<const N: usize, E, D, F, G>(
+    config: &W2DualConfig,
+    state: W2DualState<F, G, E, D>,
+    batch: &Batch<N, E, D>,
+    _key: Key,
+) -> Result<(W2DualState<F, G, E, D>, W2DualMetrics)>
+where
+    E: Real,
+    D: Engine<E>,
+    F: InputGradient<N, E, D>,
+    G: TransportMap<N, E, D>,
+{
+    let W2DualState { step, mut potential, mut conjugate } = state;
+    let at = |e: Error| e.at_step(step);
+    let (x, y) = (&batch.source, &batch.target);
+
+    let mut conjugate_descent = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
+    let (mut solver_iterations, mut solver_unconverged) = (0.0, 0.0);
+    let mut regulariser = None;
+    let best = match &config.conjugation {
+        Conjugation::Minimax { map_steps } => {
+            for _ in 0..*map_steps {
+                let moved: Points<N, E, D, Taped<E, D>> = conjugate.traced(y);
+                let loss = objective(&potential, y, moved)?;
+                conjugate_descent = conjugate.descend(loss).map_err(at)?;
+            }
+            conjugate.params().forward(y.clone())
+        }
+        Conjugation::Cycle { weight } => {
+            let (loss, cycle) = cycles(&potential, &conjugate, x, y, E::of(0.5 * weight))?;
+            let best = conjugate.params().forward(y.clone());
+            regulariser = Some(loss);
+            conjugate_descent = conjugate.descend(cycle).map_err(at)?;
+            best
+        }
+        Conjugation::FineTuned { solver, amortisation } => {
+            let moved: Points<N, E, D, Taped<E, D>> = conjugate.traced(y);
+            let slopes = potential.params().slopes();
+            let found = conjugates(slopes, &rows(y), &moved.as_vec(), N, solver).map_err(at)?;
+            solver_iterations =
+                found.iterations.iter().sum::<usize>() as f64 / found.iterations.len() as f64;
+            solver_unconverged = found.unconverged();
+            let best = points_on(y.device(), found.points).map_err(at)?;
+            let loss = match amortisation {
+                Amortisation::Regression => SqEuclidean.paired(&best, moved)?.mean(),
+                Amortisation::Objective => objective(&potential, y, moved)?,
+            };
+            conjugate_descent = conjugate.descend(loss).map_err(at)?;
+            best
+        }
+    };
+
+    let products = NegDot.paired(y, best.clone())?.as_vec();
+    let loss = mean_difference(&potential, x, &best);
+    let dual = loss.as_vec()[0].double() - mean(&products);
+    let loss = match regulariser {
+        Some(more) => loss + more,
+        None => loss,
+    };
+    let potential_descent = potential.descend(loss).map_err(at)?;
+
+    let metrics = W2DualMetrics {
+        potential_loss: potential_descent.loss,
+        conjugate_loss: conjugate_descent.loss,
+        dual_value: half_square(x) + half_square(y) - dual,
+        solver_iterations,
+        solver_unconverged,
+        potential_gradient_norm: potential_descent.gradient_norm,
+        conjugate_gradient_norm: conjugate_descent.gradient_norm,
+    };
+    Ok((W2DualState { step: step + 1, potential, conjugate }, metrics))
+}
+
+/// mean[ψ(G(y)) − ⟨G(y), y⟩], with ψ frozen.
+fn objective<const N: usize, E, D, F>(
+    potential: &Learner<F, E, D>,
+    y: &Points<N, E, D>,
+    moved: Points<N, E, D, Taped<E, D>>,
+) -> Result<Scalar<E, D, Taped<E, D>>>
+where
+    E: Real,
+    D: Engine<E>,
+    F: InputGradient<N, E, D>,
+{
+    let products = NegDot.paired(y, moved.retaped::<Taped<E, D>>())?.mean();
+    let values: Points<1, E, D, Taped<E, D>> = potential.frozen(moved);
+    Ok(values.mean() + products)
+}
+
+/// `half` · (mean|∇ψ(G(y)) − y|² + mean|G(∇ψ(x)) − x|²), recorded for ψ and for G.
+type Cycles<E, D> = (Scalar<E, D, Taped<E, D>>, Scalar<E, D, Taped<E, D>>);
+fn cycles<const N: usize, E, D, F, G>(
+    potential: &Learner<F, E, D>,
+    conjugate: &Learner<G, E, D>,
+    x: &Points<N, E, D>,
+    y: &Points<N, E, D>,
+    half: E,
+) -> Result<Cycles<E, D>>
+where
+    E: Real,
+    D: Engine<E>,
+    F: InputGradient<N, E, D>,
+    G: TransportMap<N, E, D>,
+{
+    type Recorded<const N: usize, E, D> = Points<N, E, D, Taped<E, D>>;
+    let gradient = |f: &F, at: Recorded<N, E, D>| f.input_gradient(at);
+    let back: Recorded<N, E, D> = conjugate.traced(y);
+    let forth: Recorded<N, E, D> = potential.traced_by(x, gradient);
+    let (images, sources) = (forth.retaped::<NoneTape>(), back.retaped::<NoneTape>());
+
+    let there: Recorded<N, E, D> = potential.traced_by(&sources, gradient);
+    let again: Recorded<N, E, D> = conjugate.frozen(forth);
+    let of_potential = SqEuclidean.paired(y, there)?.mean() + SqEuclidean.paired(x, again)?.mean();
+
+    let there: Recorded<N, E, D> = potential.frozen_by(back, gradient);
+    let again: Recorded<N, E, D> = conjugate.traced(&images);
+    let of_conjugate = SqEuclidean.paired(y, there)?.mean() + SqEuclidean.paired(x, again)?.mean();
+    Ok((of_potential * half, of_conjugate * half))
+}
+
+fn half_square<const N: usize, E: Real, D: Engine<E>>(x: &Points<N, E, D>) -> f64 {
+    let values = rows(x);
+    0.5 * values.iter().map(|v| v.double() * v.double()).sum::<f64>() / x.shape().0 as f64
+}
+
+impl<F, G, E: Real, D: Engine<E>> State for W2DualState<F, G, E, D> {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped for W2DualState<F, G, E, D> {
+    type Map = Learner<F, E, D>;
+    fn map(&self) -> &Self::Map {
+        &self.potential
+    }
+}
+
+impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
+    for W2DualState<F, G, E, D>
+{
+    fn slow_down(&mut self, factor: f64) {
+        self.potential.scale_rate(factor);
+        self.conjugate.scale_rate(factor);
+    }
+}
+
+impl<F, G, E, D> Persist for W2DualState<F, G, E, D>
+where
+    F: TensorCollection<E, D>,
+    G: TensorCollection<E, D>,
+    E: Real,
+    D: Engine<E>,
+{
+    fn save(&self, record: &mut Record, path: &str) {
+        self.step.save(record, &format!("{path}step"));
+        self.potential.save(record, &format!("{path}potential."));
+        self.conjugate.save(record, &format!("{path}conjugate."));
+    }
+    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
+        self.step.load(record, &format!("{path}step"), problems);
+        self.potential.load(record, &format!("{path}potential."), problems);
+        self.conjugate.load(record, &format!("{path}conjugate."), problems);
+    }
+}
+
+impl Readings for W2DualMetrics {
+    fn readings(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("potential_loss", self.potential_loss),
+            ("conjugate_loss", self.conjugate_loss),
+            ("dual_value", self.dual_value),
+            ("solver_iterations", self.solver_iterations),
+            ("solver_unconverged", self.solver_unconverged),
+            ("potential_gradient_norm", self.potential_gradient_norm),
+            ("conjugate_gradient_norm", self.conjugate_gradient_norm),
+        ]
+    }
+}
