@@ -5,6 +5,7 @@
 use std::hint::black_box;
 
 use brenier::prelude::*;
+use brenier::solver::ConjugateConfig;
 use criterion::{criterion_group, criterion_main, Criterion};
 
 /// Descent of the squared distance to a fixed target.
@@ -57,9 +58,61 @@ fn transport<const N: usize>(c: &mut Criterion) {
     });
 }
 
+/// Benches a step that takes a state and gives it back.
+fn stepping<S, M>(c: &mut Criterion, name: &str, state: S, step: impl Fn(S) -> Result<(S, M)>) {
+    let mut state = Some(state);
+    c.bench_function(name, |b| {
+        b.iter(|| {
+            let (next, metrics) = state.take().map(|s| step(s).expect("a step")).expect("a state");
+            state = Some(next);
+            metrics
+        });
+    });
+}
+
+fn normal_batch<const N: usize>(n: usize) -> Batch<N> {
+    let [p, q] = Key::new(1).split();
+    let side = |key: Key| points(key.normal(n * N)).expect("finite points");
+    Batch::new(side(p), side(q)).expect("finite points")
+}
+
+/// One ENOT step between two potentials of four hidden layers of 128.
+fn enot<const N: usize>(c: &mut Criterion, n: usize) {
+    type Net<const N: usize> = PotentialMap<Mlp<N, 128, 3, 1, Celu>>;
+    let config = EnotConfig::<HalfSqEuclidean>::default();
+    let [f, g] = Key::new(0).split();
+    let (f, g): (Net<N>, Net<N>) = (build(f), build(g));
+    let batch = normal_batch::<N>(n);
+    let state = enot_init(&config, f, g).expect("a configuration");
+    stepping(c, &format!("step/enot/d={N},128x4,n={n}"), state, |s| {
+        enot_step(&config, s, black_box(&batch), Key::new(0))
+    });
+}
+
+/// One step of the dual between perceptrons of four hidden layers of 64, conjugates to 1e-3.
+fn w2_dual<const N: usize>(c: &mut Criterion, n: usize) {
+    type Net<const N: usize> = PlusHalfSquare<Mlp<N, 64, 3, 1, Celu>>;
+    let solver = ConjugateConfig { tolerance: 1e-3, limit: 20, ..ConjugateConfig::default() };
+    let amortisation = Amortisation::Regression;
+    let conjugation = Conjugation::FineTuned { solver, amortisation };
+    let config = W2DualConfig { conjugation, ..W2DualConfig::default() };
+    let [f, g] = Key::new(0).split();
+    let (f, g): (Net<N>, Net<N>) = (build(f), build(g));
+    let batch = normal_batch::<N>(n);
+    let state = w2_dual_init(&config, f, GradientMap(g)).expect("a configuration");
+    stepping(c, &format!("step/w2_dual/d={N},64x4,n={n}"), state, |s| {
+        w2_dual_step(&config, s, black_box(&batch), Key::new(0))
+    });
+}
+
 fn estimators(c: &mut Criterion) {
     transport::<2>(c);
     transport::<64>(c);
+    enot::<2>(c, 256);
+    enot::<64>(c, 256);
+    enot::<64>(c, 1024);
+    w2_dual::<2>(c, 256);
+    w2_dual::<64>(c, 1024);
 }
 
 criterion_group!(benches, networks, estimators);

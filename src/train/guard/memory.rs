@@ -68,9 +68,9 @@ impl Memory {
     /// Looks at a value of the proxy, and remembers it if it is the best.
     pub(super) fn judge_proxy(&mut self, config: &GuardConfig, value: f64) -> Option<Divergence> {
         let best = self.best_proxy;
-        if value < best {
+        if value < best || best.is_nan() {
             self.best_proxy = value;
-            return None;
+            return (!value.is_finite()).then_some(Divergence::Proxy { value, best });
         }
         let most = best + (config.worse - 1.0) * best.abs();
         // NaN is not at most anything.

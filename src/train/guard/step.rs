@@ -24,8 +24,8 @@ pub struct GuardMetrics<M> {
 /// Signs of divergence are a NaN or infinity, in an error of the step or in its readings (losses,
 /// norms of gradients); readings far outside the range of the last steps, several steps in a row; and
 /// `proxy`, a number that falls as training gets better (the error at held-out points, say), much
-/// above its best. Every [`every`](GuardConfig::every) steps the proxy is computed, and a snapshot is
-/// taken if there is no sign. A rollback is reported in the metrics and kept in
+/// above its best, that of the first state included. Every [`every`](GuardConfig::every) steps the proxy
+/// is computed, and a snapshot is taken if there is no sign. A rollback is reported in the metrics and kept in
 /// [`Guarded::history`]. The count of steps goes back too, and with it the keys of a run, but not its
 /// batches. Learning rates do not rise again.
 ///
@@ -84,6 +84,10 @@ where
                 let due = state.step().is_multiple_of(config.every) && memory.signs == 0;
                 let mut seen = None;
                 if due && cause.is_none() {
+                    if memory.best_proxy == f64::INFINITY {
+                        // The first time: what the run started from.
+                        memory.best_proxy = proxy(&snapshot)?;
+                    }
                     let value = proxy(&state)?;
                     seen = Some(value);
                     cause = memory.judge_proxy(&config, value);
