@@ -210,8 +210,8 @@ impl<'a, E: Real> Tiles<'a, E> {
                 let y = [y(k), y(k + 1), y(k + 2), y(k + 3)];
                 contracted!(add_4::<E, S>(&x[k..], y, out));
             }
-            for k in few..d {
-                contracted!(add_1::<E, S>(x[k], y(k), out));
+            for (k, x) in x.iter().enumerate().skip(few) {
+                contracted!(add_1::<E, S>(*x, y(k), out));
             }
             contracted!(finish::<E, S, M>(*p, q, out));
         }

@@ -47,7 +47,7 @@ impl<E: Real> Kernel<E> {
     pub(super) fn new(costs: &[f64], n: usize, epsilon: f64) -> Result<Self> {
         let unit = epsilon * std::f64::consts::LN_2;
         let exponents: Vec<E> = costs.iter().map(|c| E::of(-c / unit)).collect();
-        if let Some(i) = exponents.iter().position(|e| !(e.double().abs() < MOST)) {
+        if let Some(i) = exponents.iter().position(|e| e.is_nan() || e.double().abs() >= MOST) {
             return Err(Error::NonFinite {
                 what: "a cost divided by epsilon".into(),
                 value: -costs[i] / unit,
