@@ -56,7 +56,10 @@ impl<E: Real> Kernel<E> {
             });
         }
         let top = exponents.iter().fold(E::min_value(), |t, e| t.max(*e));
-        let powers = exponents.iter().map(|e| E::of((e.double() - top.double()).exp2())).collect();
+        let power = |e: &E| E::of((e.double() - top.double()).exp2());
+        // Processors are slow at products of subnormal numbers.
+        let normal = |v: E| if v < E::min_positive_value() { E::zero() } else { v };
+        let powers = exponents.iter().map(power).map(normal).collect();
         Ok(Self { n, m: costs.len() / n, exponents, top, powers })
     }
 
