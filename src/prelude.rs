@@ -13,7 +13,8 @@ pub use crate::geometry::{
     Cosine, Cost, Euclidean, FnCost, HalfSqEuclidean, NegDot, PNorm, RowCost, SqEuclidean,
 };
 pub use crate::neural::{
-    not_init, not_step, Mapped, NotConfig, NotMetrics, NotState, Readings, SourceUse, State,
+    monge_gap_init, monge_gap_step, not_init, not_step, Fitting, Mapped, MongeGap, MongeGapConfig,
+    MongeGapMetrics, MongeGapState, NotConfig, NotMetrics, NotState, Readings, SourceUse, State,
 };
 pub use crate::ops::{Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use crate::problem::{Batch, Sampled, Sampler};

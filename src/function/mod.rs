@@ -12,6 +12,9 @@
 //! | x + M(x) | [`Displacement<M>`](Displacement) | map |
 //! | ∇f | [`GradientMap<F>`](GradientMap) | map |
 //! | −f | [`Negated<F>`](Negated) | potential |
+//! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
+//!
+//! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod icnn;
 mod learner;
@@ -22,6 +25,7 @@ mod potential;
 mod pretrain;
 mod record;
 mod schedule;
+mod structure;
 
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
 pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
@@ -31,3 +35,4 @@ pub use potential::{Displacement, GradientMap, InputGradient, Negated, Potential
 pub use pretrain::pretrain_identity;
 pub use record::{Persist, Record};
 pub use schedule::Schedule;
+pub use structure::{Asymmetry, ConjugateMap};

@@ -2,35 +2,35 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::Real;
+use super::{Real, Scratch};
 
 const LINE: usize = 64;
 
-/// A buffer that is all zeros at first and never moves.
-pub(crate) struct Aligned<E> {
-    numbers: Vec<E>,
+/// A [`Scratch`] buffer that starts on a cache line: its contents are arbitrary at first.
+pub(crate) struct Aligned<E: Real> {
+    numbers: Scratch<E>,
     start: usize,
     len: usize,
 }
 
 impl<E: Real> Aligned<E> {
-    pub(crate) fn zeros(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         let spare = LINE / size_of::<E>();
-        let numbers = vec![E::zero(); len + spare];
+        let numbers = Scratch::<E>::new(len + spare);
         // `align_offset` may decline to answer; alignment is for speed only.
         let start = numbers.as_ptr().align_offset(LINE).min(spare);
         Self { numbers, start, len }
     }
 }
 
-impl<E> Deref for Aligned<E> {
+impl<E: Real> Deref for Aligned<E> {
     type Target = [E];
     fn deref(&self) -> &[E] {
         &self.numbers[self.start..self.start + self.len]
     }
 }
 
-impl<E> DerefMut for Aligned<E> {
+impl<E: Real> DerefMut for Aligned<E> {
     fn deref_mut(&mut self) -> &mut [E] {
         &mut self.numbers[self.start..self.start + self.len]
     }

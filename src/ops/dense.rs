@@ -31,7 +31,7 @@ pub(crate) struct Kept<E: Real> {
 
 impl<E: Real> Kept<E> {
     /// The numbers that the derivatives of the activation are functions of.
-    fn for_slope(&self) -> &[E] {
+    pub(crate) fn for_slope(&self) -> &[E] {
         self.before.as_deref().unwrap_or(&self.output)
     }
 }
@@ -51,7 +51,7 @@ impl<E: Real> Layer<E> {
 
     /// σ(x Wᵀ + b) for `x` of shape `[n, inputs]`.
     pub(crate) fn forward<A: Activation>(&self, x: &[E], n: usize) -> Kept<E> {
-        let (inputs, outputs) = (self.inputs, self.outputs);
+        let outputs = self.outputs;
         let mut output = Scratch::new(n * outputs);
         let mut before = (!A::FROM_OUTPUT).then(|| Scratch::new(n * outputs));
         // Where the derivatives want the input of the activation, the product goes there first.
@@ -63,6 +63,26 @@ impl<E: Real> Layer<E> {
                 bias_activate::<E, Identity>(z, &self.bias);
             }
         };
+        self.product_then(x, n, z, finish);
+        if let Some(z) = &before {
+            let pitch = chunk(n, outputs) * outputs;
+            for_each_chunk(&mut output, pitch, |i, y| {
+                activate::<E, A>(y, &z[i * pitch..][..y.len()]);
+            });
+        }
+        Kept { output, before }
+    }
+
+    /// x Wᵀ, without the bias, for `x` of shape `[n, inputs]`.
+    pub(crate) fn product(&self, x: &[E], n: usize) -> Scratch<E> {
+        let mut z = Scratch::new(n * self.outputs);
+        self.product_then(x, n, &mut z, |_| ());
+        z
+    }
+
+    /// The same to `z`, and `finish` for each block of rows.
+    fn product_then(&self, x: &[E], n: usize, z: &mut [E], finish: impl Fn(&mut [E]) + Sync) {
+        let (inputs, outputs) = (self.inputs, self.outputs);
         match &self.transposed {
             Some(w) if inputs <= THIN => {
                 from_few::<E>(x, w, inputs, z, true);
@@ -81,13 +101,6 @@ impl<E: Real> Layer<E> {
                 multiply_then(Matrix::new(x, n, inputs), w, z, Into::Overwrite, finish);
             }
         }
-        if let Some(z) = &before {
-            let pitch = chunk(n, outputs) * outputs;
-            for_each_chunk(&mut output, pitch, |i, y| {
-                activate::<E, A>(y, &z[i * pitch..][..y.len()]);
-            });
-        }
-        Kept { output, before }
     }
 
     /// Turns the gradient of the output, in `delta`, into that of the pre-activation, and returns its
@@ -144,6 +157,17 @@ impl<E: Real> Layer<E> {
                 multiply(Matrix::new(delta, n, outputs), w, dx, into);
             }
         }
+    }
+}
+
+impl<E: Real> Layer<E> {
+    /// Zeros of the sizes of the weight and the bias.
+    pub(crate) fn zeros(&self) -> [Scratch<E>; 2] {
+        [self.weight.len(), self.bias.len()].map(|n| {
+            let mut zeros = Scratch::new(n);
+            zeros.fill(E::zero());
+            zeros
+        })
     }
 }
 

@@ -12,11 +12,18 @@ use dfdx::optim::UnusedTensors;
 use dfdx::prelude::*;
 use dfdx::tensor::UniqueId;
 
-use super::{AdamOp, IcnnOp, LinearOp, MlpOp, Real, RowCostOp, Scratch};
+use super::{AdamOp, AttachOp, IcnnOp, JacobianOp, LinearOp, MlpOp, Real, RowCostOp, Scratch};
 
 /// A device on which every operation of this crate runs. `Cpu` is the only one so far.
 pub trait Engine<E: Real>:
-    Device<E> + AdamOp<E> + IcnnOp<E> + LinearOp<E> + MlpOp<E> + RowCostOp<E>
+    Device<E>
+    + AdamOp<E>
+    + AttachOp<E>
+    + IcnnOp<E>
+    + JacobianOp<E>
+    + LinearOp<E>
+    + MlpOp<E>
+    + RowCostOp<E>
 {
     /// A device whose generator, which initialises parameters, starts from `seed`.
     fn seeded(seed: u64) -> Self;

@@ -77,8 +77,8 @@ where
 /// Which parameters of a layer want a gradient: those that are not constant.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted {
-    weight: bool,
-    bias: bool,
+    pub(super) weight: bool,
+    pub(super) bias: bool,
 }
 
 impl Wanted {

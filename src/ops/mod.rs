@@ -6,6 +6,8 @@
 //! | [`MlpOp`] | a whole multilayer perceptron | `mlp.rs` |
 //! | [`IcnnOp`] | value and input gradient of a DenseICNN | `icnn.rs` |
 //! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ) | `row_cost.rs` |
+//! | [`JacobianOp`] | (J − Jᵀ) v for the Jacobian of a perceptron | `jacobian.rs` |
+//! | [`AttachOp`] | results from outside of the tape, with their derivatives | `attach.rs` |
 //! | [`AdamOp`] | one update of Adam or AdamW | `adam.rs` |
 //!
 //! An operation is a trait over the devices of `dfdx`, implemented for `Cpu` here; [`Engine`] collects
@@ -16,10 +18,12 @@
 mod activation;
 mod adam;
 mod aligned;
+mod attach;
 mod dense;
 mod device;
 pub(crate) mod gemm;
 mod icnn;
+mod jacobian;
 mod linear;
 mod mlp;
 pub(crate) mod parallel;
@@ -32,8 +36,10 @@ mod thin;
 
 pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use adam::{AdamOp, AdamUpdate, Moments};
+pub use attach::{AttachOp, Input};
 pub use device::{Constants, Engine};
 pub use icnn::{IcnnOp, IcnnParameters};
+pub use jacobian::JacobianOp;
 pub use linear::{linear, residual_linear, LinearOp};
 pub use mlp::MlpOp;
 pub use real::Real;

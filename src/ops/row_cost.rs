@@ -13,6 +13,12 @@ pub trait RowCost<E: Real>: Clone + Send + Sync + 'static {
     fn value(&self, x: &[E], y: &[E]) -> E;
     /// c(x, y), with ∂c/∂y written to `dy`.
     fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E;
+    /// c(x, y), with ∂c/∂x written to `dx`. The default swaps the arguments, which is right for
+    /// symmetric costs, c(x, y) = c(y, x); other costs override it where gradients in the sources are
+    /// wanted. Who uses it may check that it returns c(x, y).
+    fn value_and_source_gradient(&self, x: &[E], y: &[E], dx: &mut [E]) -> E {
+        self.value_and_gradient(y, x, dx)
+    }
     /// Which of the forms that solvers have kernels for this is; none unless overridden.
     fn form(&self) -> CostForm {
         CostForm::Other

@@ -50,10 +50,27 @@ impl Relaxation {
 /// c(x, y) between two rows.
 pub(crate) type RowFn<'a, E> = Arc<dyn Fn(&[E], &[E]) -> E + Send + Sync + 'a>;
 
+/// One of the two marginals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Source,
+    Target,
+}
+
+/// c(x, y) between two rows, with its gradient in one of them written to the last argument.
+pub(crate) type SlopeFn<'a, E> = Arc<dyn Fn(End, &[E], &[E], &mut [E]) -> E + Send + Sync + 'a>;
+
 /// Where costs come from.
 #[derive(Clone)]
 pub(crate) enum Ground<'a, E: Real> {
-    Clouds { x: Cow<'a, [E]>, y: Cow<'a, [E]>, d: usize, form: CostForm, value: RowFn<'a, E> },
+    Clouds {
+        x: Cow<'a, [E]>,
+        y: Cow<'a, [E]>,
+        d: usize,
+        form: CostForm,
+        value: RowFn<'a, E>,
+        slope: SlopeFn<'a, E>,
+    },
     Matrix(Cow<'a, [E]>),
 }
 
@@ -122,8 +139,13 @@ impl<'a, E: Real> Discrete<'a, E> {
         let (n, m) = (x.len() / d, y.len() / d);
         let cost = cost.clone();
         let form = cost.form();
+        let differentiated = cost.clone();
         let value: RowFn<'a, E> = Arc::new(move |x, y| cost.value(x, y));
-        Ok(Self::new(Ground::Clouds { x, y, d, form, value }, n, m))
+        let slope: SlopeFn<'a, E> = Arc::new(move |end, x, y, out| match end {
+            End::Source => differentiated.value_and_source_gradient(x, y, out),
+            End::Target => differentiated.value_and_gradient(x, y, out),
+        });
+        Ok(Self::new(Ground::Clouds { x, y, d, form, value, slope }, n, m))
     }
 
     /// Costs `[n, m]`, row by row; they may be negative.
@@ -194,6 +216,29 @@ impl<'a, E: Real> Discrete<'a, E> {
     /// Total masses of the weights.
     pub(crate) fn masses(&self) -> [f64; 2] {
         [&self.source, &self.target].map(|w| w.iter().map(|v| v.double()).sum())
+    }
+
+    /// The problem between one of the clouds and itself, with its weights and relaxation on both sides.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] if the problem is a cost matrix.
+    pub(crate) fn with_itself(&self, end: End) -> Result<Discrete<'_, E>> {
+        let Ground::Clouds { x, y, d, form, value, slope } = &self.ground else {
+            let rule = "has no costs within a measure: give point clouds";
+            return Err(Error::config("ground", "a cost matrix", rule));
+        };
+        let (cloud, weights, relaxation) = match end {
+            End::Source => (x, &self.source, self.relaxation[0]),
+            End::Target => (y, &self.target, self.relaxation[1]),
+        };
+        let cloud = || Cow::Borrowed(&cloud[..]);
+        let (value, slope) = (value.clone(), slope.clone());
+        Ok(Discrete {
+            ground: Ground::Clouds { x: cloud(), y: cloud(), d: *d, form: *form, value, slope },
+            source: weights.clone(),
+            target: weights.clone(),
+            relaxation: [relaxation; 2],
+        })
     }
 
     /// Refuses two balanced marginals of different mass, up to rounding.

@@ -8,4 +8,4 @@ pub use discrete::{Discrete, Relaxation};
 pub use grid::{Axis, Gridded};
 pub use sampled::{Batch, Batches, Sampled, Sampler};
 
-pub(crate) use discrete::Ground;
+pub(crate) use discrete::{End, Ground, SlopeFn};

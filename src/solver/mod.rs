@@ -6,6 +6,8 @@
 //! | [`sinkhorn_grid`], [`sinkhorn_grid_batch`] | densities on grids, entropic | `sinkhorn/grid/` |
 //! | [`EntropicMap`] | new points, by a solution | `sinkhorn/entropic_map.rs` |
 //! | [`Coupling`], [`MinibatchCoupling`] | pairs of a minibatch, drawn | `coupling.rs` |
+//! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`], [`EnergyLoss`] | their divergences, and losses on the tape | `entropic/` |
+//! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
 //! | [`assignment`] | as many sources as targets | `assignment.rs` |
 //! | [`Univariate`] | points on the line, by sorting | `univariate.rs` |
@@ -17,6 +19,7 @@ mod assignment;
 mod barycentre;
 mod coupling;
 mod draw;
+mod entropic;
 mod gaussian;
 mod initial_basis;
 mod masses;
@@ -31,11 +34,17 @@ mod univariate;
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use coupling::{Coupling, Draw, MinibatchCoupling};
+pub use entropic::{
+    plan_gradient, sinkhorn_divergence, BackwardReport, BarycentricProjection, CostGradient,
+    Divergence, DivergenceConfig, DivergenceLoss, EnergyLoss, EntropicLoss, Entropy, LinearReport,
+    LinearSolve, Projected, Weights,
+};
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, sinkhorn_grid, sinkhorn_grid_batch, Acceleration, Annealing,
-    EntropicMap, Epsilon, Form, GridPlan, Plan, Potentials, SinkhornConfig, Solution, Status, Stop,
+    EntropicMap, Epsilon, Form, GridPlan, Plan, Potentials, SelfTransport, SinkhornConfig,
+    Solution, Status, Stop,
 };
 pub use sliced::{max_sliced_wasserstein, sliced_wasserstein, MaxSliced, Sliced, SlicedConfig};
 pub use transport::{

@@ -8,10 +8,7 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use super::kernels;
-use super::products::{self, ROWS};
+use super::products::ROWS;
 use super::shape::Power;
 use super::tally::Tally;
 use super::tile::Tiles;
@@ -28,7 +25,7 @@ const CHUNKS: usize = 32;
 /// Most rows of a block.
 pub(super) const BLOCK: usize = 64;
 /// Bytes of a block of a stored kernel, which is read again from the first-level cache.
-const NEAR: usize = 36 << 10;
+const NEAR: usize = 24 << 10;
 /// Parts of the logarithm of the largest number within which sums, and scalings, have to stay.
 const SUMS: f64 = 0.9;
 const SCALES: f64 = 0.3;
@@ -48,7 +45,7 @@ pub(super) struct Side<E> {
     /// Sums over the kernel, from the last pass.
     pub(super) sums: Vec<E>,
     /// What the marginal should be, from the last update.
-    due: Vec<E>,
+    pub(super) due: Vec<E>,
     pub(super) tau: f64,
     /// log₂ of the mass of the other side.
     pub(super) shift: f64,
@@ -57,11 +54,11 @@ pub(super) struct Side<E> {
 }
 
 impl<E: Real> Side<E> {
-    fn update(&self, rule: Rule<E>, drift: f64) -> Update<E> {
+    pub(super) fn update(&self, rule: Rule<E>, drift: f64) -> Update<E> {
         Update::new(rule, self.tau, self.shift + relief(self.tau) * drift, self.unit)
     }
 
-    fn points<'s>(&'s self, range: Range<usize>, sums: &'s [E]) -> Points<'s, E> {
+    pub(super) fn points<'s>(&'s self, range: Range<usize>, sums: &'s [E]) -> Points<'s, E> {
         Points { weight: &self.weight[range.clone()], sums, absolute: &self.absolute[range] }
     }
 }
@@ -72,11 +69,13 @@ pub(super) struct Engine<'a, E: Real> {
     pub(super) rows_per_chunk: usize,
     pub(super) block: usize,
     /// The kernel, if it is stored.
-    stored: Option<Aligned<E>>,
+    pub(super) stored: Option<Aligned<E>>,
     /// Column sums of each chunk.
-    columns: Vec<E>,
+    pub(super) columns: Vec<E>,
     /// Scalings before the iteration, to go back to.
-    saved: [Vec<E>; 2],
+    pub(super) saved: [Vec<E>; 2],
+    /// Whether the next pass goes through the chunks forwards.
+    pub(super) forwards: bool,
     /// Where sums and scalings have to stay.
     bounds: [Bounds; 2],
     /// Added to the potentials of the rows and taken from those of the columns.
@@ -119,9 +118,10 @@ impl<'a, E: Real> Engine<'a, E> {
             tiles,
             sides: [side(0, &problem.source), side(1, &problem.target)],
             rows_per_chunk,
-            stored: stored.then(|| Aligned::zeros(n * m)),
+            stored: stored.then(|| Aligned::new(n * m)),
             columns: vec![E::zero(); n.div_ceil(rows_per_chunk) * m],
             saved: [vec![E::zero(); n], vec![E::zero(); m]],
+            forwards: true,
             bounds: [Bounds::new::<E>(SUMS), Bounds::new::<E>(SCALES)],
             drift: 0.0,
         }
@@ -172,84 +172,30 @@ impl<'a, E: Real> Engine<'a, E> {
     pub(super) fn refill(&mut self) {
         let [a, b] = &self.sides;
         let Some(kernel) = &mut self.stored else { return };
-        let (n, m) = (a.weight.len(), b.weight.len());
-        let block = self.tiles.block();
-        // Small kernels are filled by the thread that asks.
-        let size = if n <= self.rows_per_chunk { n * m } else { block * m };
-        for_each_chunk(kernel, size, |i, part| {
-            for (k, out) in part.chunks_mut(block * m).enumerate() {
-                let from = i * size / m + k * block;
-                let p = &a.potential[from..from + out.len() / m];
-                self.tiles.fill::<Power>(from, p, &b.potential, out);
-            }
+        let m = b.weight.len();
+        let rows = self.rows_per_chunk;
+        for_each_chunk(kernel, rows * m, |c, out| {
+            let from = c * rows;
+            let p = &a.potential[from..from + out.len() / m];
+            self.tiles.fill::<Power>(from, p, &b.potential, out);
         });
     }
 
     /// `each(from, rows of the kernel)` for the blocks of rows `from..to`.
     pub(super) fn blocks(&self, from: usize, to: usize, mut each: impl FnMut(usize, &[E])) {
-        let m = self.sides[1].weight.len();
-        let ends = (from..to).step_by(self.block).map(|from| (from, (from + self.block).min(to)));
-        if let Some(kernel) = &self.stored {
-            ends.for_each(|(from, to)| each(from, &kernel[from * m..to * m]));
-            return;
-        }
         let [a, b] = &self.sides;
-        let mut scratch = Scratch::new(self.block * m);
-        for (from, to) in ends {
+        let m = b.weight.len();
+        let mut scratch = Scratch::new(if self.stored.is_some() { 0 } else { self.block * m });
+        for from in (from..to).step_by(self.block) {
+            let to = (from + self.block).min(to);
+            if let Some(kernel) = &self.stored {
+                each(from, &kernel[from * m..to * m]);
+                continue;
+            }
             let out = &mut scratch[..(to - from) * m];
             self.tiles.fill::<Power>(from, &a.potential[from..to], &b.potential, out);
             each(from, out);
         }
-    }
-
-    /// Updates the rows by `rule` and sums the columns with the new scalings.
-    fn pass(&mut self, rule: Rule<E>) -> Tally {
-        let m = self.sides[1].weight.len();
-        let rows = self.rows_per_chunk;
-        let mut columns = std::mem::take(&mut self.columns);
-        let [a, _] = &mut self.sides;
-        let mut scale = std::mem::take(&mut a.scale);
-        let mut product = std::mem::take(&mut a.product);
-        let mut sums = std::mem::take(&mut a.sums);
-        let mut due = std::mem::take(&mut a.due);
-        let [a, b] = &self.sides;
-        let update = a.update(rule, self.drift);
-        type Chunk<'c, E> = ((((&'c mut [E], &'c mut [E]), &'c mut [E]), &'c mut [E]), &'c mut [E]);
-        let one = |(c, ((((columns, u), z), r), due)): (usize, Chunk<'_, E>)| {
-            let (start, end) = (c * rows, c * rows + u.len());
-            columns.fill(E::zero());
-            self.blocks(start, end, |from, kernel| {
-                let there = from..from + kernel.len() / m;
-                let here = there.start - start..there.end - start;
-                let (u, z) = (&mut u[here.clone()], &mut z[here.clone()]);
-                let (r, due) = (&mut r[here.clone()], &mut due[here]);
-                products::dots(kernel, &b.product, r);
-                update.apply(&a.points(there, r), u, z, due);
-                products::gather(kernel, z, columns);
-            });
-            Tally::of(&a.weight[start..end], r, &self.saved[0][start..end], u, due)
-        };
-        let chunks = columns.len() / m;
-        let tally = if chunks == 1 {
-            one((0, ((((&mut columns, &mut scale), &mut product), &mut sums), &mut due)))
-        } else {
-            let chunks = columns.par_chunks_mut(m).zip(scale.par_chunks_mut(rows));
-            let chunks = chunks.zip(product.par_chunks_mut(rows)).zip(sums.par_chunks_mut(rows));
-            let chunks = chunks.zip(due.par_chunks_mut(rows));
-            let mut tallies = Vec::with_capacity(CHUNKS);
-            chunks.enumerate().map(one).collect_into_vec(&mut tallies);
-            tallies.iter().skip(1).fold(tallies[0], |mut all, t| {
-                all.merge(t);
-                all
-            })
-        };
-        let (total, others) = columns.split_at_mut(m);
-        others.chunks_exact(m).for_each(|part| kernels::add(part, total));
-        let [a, b] = &mut self.sides;
-        b.sums.copy_from_slice(total);
-        (a.scale, a.product, a.sums, a.due) = (scale, product, sums, due);
-        self.columns = columns;
-        tally
     }
 
     /// One iteration with over-relaxation ω: rows, then columns. The tallies are of the state before.

@@ -16,13 +16,13 @@ pub struct Plan<'a, E: Real> {
     pub(super) problem: &'a Discrete<'a, E>,
     pub(super) potentials: Potentials,
     pub(super) epsilon: f64,
-    engine: Engine<'a, E>,
+    pub(super) engine: Engine<'a, E>,
     /// Total mass of a ⊗ b.
-    mass: f64,
+    pub(super) mass: f64,
 }
 
 impl<'a, E: Real> Plan<'a, E> {
-    pub(super) fn new(
+    pub(crate) fn new(
         problem: &'a Discrete<'a, E>,
         potentials: &Potentials,
         epsilon: f64,

@@ -121,7 +121,7 @@ impl<E: Real> RowLaw<E> for Law<'_, '_, E> {
 
 /// The problem with these rows alone, if it has points.
 fn gather<'b, E: Real>(problem: &'b Discrete<'_, E>, rows: &[usize]) -> Option<Discrete<'b, E>> {
-    let Ground::Clouds { x, y, d, form, value } = &problem.ground else { return None };
+    let Ground::Clouds { x, y, d, form, value, slope } = &problem.ground else { return None };
     let points: Vec<E> = rows.iter().flat_map(|i| &x[i * d..(i + 1) * d]).copied().collect();
     Some(Discrete {
         ground: Ground::Clouds {
@@ -130,6 +130,7 @@ fn gather<'b, E: Real>(problem: &'b Discrete<'_, E>, rows: &[usize]) -> Option<D
             d: *d,
             form: *form,
             value: value.clone(),
+            slope: slope.clone(),
         },
         source: vec![E::one(); rows.len()],
         target: problem.target.clone(),

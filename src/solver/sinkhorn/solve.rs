@@ -128,7 +128,7 @@ struct Progress {
     status: Status,
 }
 
-fn choose<E: Real>(form: Form, problem: &Discrete<'_, E>, tiles: &Tiles<'_, E>) -> Form {
+pub(super) fn choose<E: Real>(form: Form, problem: &Discrete<'_, E>, tiles: &Tiles<'_, E>) -> Form {
     let (n, m) = problem.sizes();
     let bytes = n.saturating_mul(m).saturating_mul(size_of::<E>());
     // Nanoseconds per pair on one thread, from the bandwidths of caches and memory.
