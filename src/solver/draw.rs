@@ -9,6 +9,9 @@ use crate::ops::simd::vectorised;
 use crate::ops::Real;
 use crate::random::Key;
 
+/// Rounds of draws before a race.
+const ROUNDS: u64 = 8;
+
 /// Rows that take part in a race at once, which bounds the memory.
 const ROWS: usize = 256;
 
@@ -64,8 +67,9 @@ pub(super) fn with_replacement<E: Real>(
 
 /// `k` different pairs, each by the law restricted to those not drawn before.
 ///
-/// Repeated draws are passed over. If these become many, the rest is drawn by a race: pair c arrives
-/// at an exponential time of rate P(c), and the first k − drawn are taken, which is the same law.
+/// Repeated draws are passed over. If these are too many, the rest is drawn by a race: pair c arrives at
+/// an exponential time of rate P(c), and the first arrivals among the others are taken. That is the
+/// same law, and so is changing from one to the other after any number of draws.
 pub(super) fn without_replacement<E: Real>(
     law: &impl RowLaw<E>,
     key: Key,
@@ -79,9 +83,12 @@ pub(super) fn without_replacement<E: Real>(
     let [repeated, race] = key.split();
     let mut drawn = Vec::with_capacity(k);
     let mut seen = HashSet::with_capacity(k);
-    for round in 0..3 {
-        let draws = with_replacement(law, repeated.fold_in(round), k - drawn.len())?;
-        drawn.extend(draws.into_iter().filter(|pair| seen.insert(*pair)));
+    for round in 0..ROUNDS {
+        let missing = k - drawn.len();
+        // In the rounds that make up for repetitions, some to spare.
+        let draws = if round == 0 { k } else { 2 * missing + 32 };
+        let draws = with_replacement(law, repeated.fold_in(round), draws)?;
+        drawn.extend(draws.into_iter().filter(|pair| seen.insert(*pair)).take(missing));
         if drawn.len() == k {
             return Ok(drawn);
         }

@@ -31,7 +31,7 @@ impl<E: Real> Plan<'_, E> {
     /// use brenier::geometry::SqEuclidean;
     /// use brenier::problem::Discrete;
     /// use brenier::random::Key;
-    /// use brenier::solver::{sinkhorn, Epsilon, SinkhornConfig};
+    /// use brenier::solver::{sinkhorn, SinkhornConfig};
     /// let problem = Discrete::clouds(&SqEuclidean, &[0.0f32, 5.0], &[5.1, 0.2], 1)?;
     /// let solution = sinkhorn(&SinkhornConfig::default(), &problem, None)?;
     /// let pairs = solution.plan(&problem)?.sample(Key::new(0), 20)?;

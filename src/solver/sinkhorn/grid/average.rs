@@ -43,7 +43,7 @@ impl<E: Real> Kernel<E> {
             for (l, (mean, sums)) in
                 z.chunks_exact_mut(place.width).zip(sums.chunks_exact(place.width)).enumerate()
             {
-                if complete(sums) {
+                if complete::<E>(sums, self.least) {
                     mean.iter_mut().zip(sums).for_each(|(m, s)| *m /= *s);
                 } else {
                     let logs = &logs[c * size + l * place.width..][..place.width];

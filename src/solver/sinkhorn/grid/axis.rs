@@ -7,8 +7,8 @@ use crate::ops::simd::vectorised;
 use crate::ops::{Real, Scratch};
 use crate::solver::sinkhorn::shape::Contract;
 
-/// Lines of a panel.
-const PANEL: usize = 64;
+/// Numbers of a panel of lines, which should stay in the second-level cache.
+const PANEL: usize = 1 << 14;
 /// Columns of a panel where there is one line.
 const COLUMNS: usize = 512;
 
@@ -37,6 +37,9 @@ pub(super) struct Kernel<E> {
     top: E,
     /// Powers of two of the exponents, relative to the largest.
     pub(super) powers: Vec<E>,
+    /// Sums of powers below this may have lost terms: above 2^−100 in single precision, lost terms are
+    /// below 2^−25 of the sum each.
+    pub(super) least: E,
 }
 
 impl<E: Real> Kernel<E> {
@@ -47,7 +50,7 @@ impl<E: Real> Kernel<E> {
     pub(super) fn new(costs: &[f64], n: usize, epsilon: f64) -> Result<Self> {
         let unit = epsilon * std::f64::consts::LN_2;
         let exponents: Vec<E> = costs.iter().map(|c| E::of(-c / unit)).collect();
-        if let Some(i) = exponents.iter().position(|e| e.is_nan() || e.double().abs() >= MOST) {
+        if let Some(i) = exponents.iter().position(|e| e.is_nan() || e.double().abs() > MOST) {
             return Err(Error::NonFinite {
                 what: "a cost divided by epsilon".into(),
                 value: -costs[i] / unit,
@@ -56,8 +59,12 @@ impl<E: Real> Kernel<E> {
             });
         }
         let top = exponents.iter().fold(E::min_value(), |t, e| t.max(*e));
-        let powers = exponents.iter().map(|e| E::of((e.double() - top.double()).exp2())).collect();
-        Ok(Self { n, m: costs.len() / n, exponents, top, powers })
+        let power = |e: &E| E::of((e.double() - top.double()).exp2());
+        // Processors are slow at products of subnormal numbers.
+        let normal = |v: E| if v < E::min_positive_value() { E::zero() } else { v };
+        let powers = exponents.iter().map(power).map(normal).collect();
+        let least = E::of(E::min_positive_value().double().powf(0.8));
+        Ok(Self { n, m: costs.len() / n, exponents, top, powers, least })
     }
 
     /// y(r, j) = log₂ Σᵢ 2^(x(i, r) − C̃ᵢⱼ), from `[n, R]` to `[R, m]`.
@@ -74,8 +81,9 @@ impl<E: Real> Kernel<E> {
                 place.width,
                 Into::Overwrite,
             );
+            let whole = complete::<E>(y, self.least);
             for (l, row) in y.chunks_exact_mut(place.width).enumerate() {
-                if complete(row) {
+                if whole || complete::<E>(row, self.least) {
                     scale_back::<E>(panel.best[l] + self.top, row);
                 } else {
                     let line = line_of(x, lines, place.line + l, self.n);
@@ -90,7 +98,7 @@ impl<E: Real> Kernel<E> {
         if lines == 1 {
             COLUMNS
         } else {
-            PANEL * self.m
+            (PANEL / self.n.max(self.m)).clamp(64, 512) / 16 * 16 * self.m
         }
     }
 
@@ -209,23 +217,18 @@ vectorised! {
 }
 
 vectorised! {
-    /// The smallest number.
-    fn least<E: Real>(row: &[E]) -> E {
+    /// Whether no sum is so small that terms may have been lost.
+    pub(super) fn complete<E: Real>(sums: &[E], least: E) -> bool {
         const LANES: usize = 16;
-        let mut least = [E::max_value(); LANES];
-        for part in row.chunks(LANES) {
-            for (least, v) in least.iter_mut().zip(part) {
-                *least = if *v < *least { *v } else { *least };
+        let mut lowest = [E::max_value(); LANES];
+        let mut parts = sums.chunks_exact(LANES);
+        for part in &mut parts {
+            for l in 0..LANES {
+                lowest[l] = if part[l] < lowest[l] { part[l] } else { lowest[l] };
             }
         }
-        least.iter().fold(E::max_value(), |a, b| if *b < a { *b } else { a })
+        lowest.iter().chain(parts.remainder()).all(|v| *v > least)
     }
-}
-
-/// Whether no sum is so small that terms may have been lost: above 2^−100 in single precision, lost
-/// terms are below 2^−25 of the sum each.
-pub(super) fn complete<E: Real>(sums: &[E]) -> bool {
-    least::<E>(sums).double() > E::min_positive_value().double().powf(0.8)
 }
 
 vectorised! {

@@ -43,15 +43,16 @@ pub(super) fn costs<E: Real, W: Real>(
     // What the engine's plan is to be multiplied with, and what then belongs to its exponents.
     let (times, constant) =
         if balanced { (masses[0], -0.5 * masses[1].log2()) } else { (1.0, 0.0) };
+    let mut marginal_error = 0.0;
     let marginals = [0, 1].map(|k| {
+        let (tally, sums) = engine.update(k, 0.0);
+        marginal_error += tally.relative();
         let Side { weight, potential, .. } = &engine.sides[k];
-        let sums = engine.sums(k);
         let terms = weight.iter().zip(potential).zip(sums.iter());
         terms
             .map(|((a, f), s)| times * a.double() * (f.double() + s.double()).exp2())
             .collect::<Vec<f64>>()
     });
-    let error = [0, 1].map(|k| engine.update(k, 0.0).relative());
     let potentials = potentials(engine, balanced);
     let mass: f64 = marginals[0].iter().sum();
     let entropy = epsilon * (mass - product);
@@ -75,7 +76,7 @@ pub(super) fn costs<E: Real, W: Real>(
     let zeros = vec![E::zero(); problem.target.len()];
     let means = engine.averages(0, &zeros, unit);
     let transport = marginals[0].iter().zip(means.iter()).map(|(p, c)| p * c.double()).sum();
-    Costs { marginal_error: error[0] + error[1], mass, transport, primal, dual, potentials }
+    Costs { marginal_error, mass, transport, primal, dual, potentials }
 }
 
 /// In double precision; the constant that balanced potentials share makes ⟨a, f⟩ = ⟨b, g⟩.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::average::Averaged;
 use super::axis::{rounded, Kernel};
 use crate::error::Result;
+use crate::ops::parallel::for_each_chunk;
 use crate::ops::simd::vectorised;
 use crate::ops::{Real, Scratch};
 use crate::problem::Gridded;
@@ -97,8 +98,12 @@ impl<E: Real> Engine<E> {
     /// log₂ of weights and potentials of the side opposite to `k`.
     fn weighted(&self, k: usize) -> Scratch<E> {
         let Side { log_weight, potential, .. } = &self.sides[1 - k];
-        let mut out = Scratch::copy_of(log_weight);
-        out.iter_mut().zip(potential).for_each(|(o, p)| *o += *p);
+        let mut out = Scratch::new(potential.len());
+        for_each_chunk(&mut out, CHUNK, |c, out| {
+            let here = c * CHUNK..c * CHUNK + out.len();
+            let terms = log_weight[here.clone()].iter().zip(&potential[here]);
+            out.iter_mut().zip(terms).for_each(|(o, (w, p))| *o = *w + *p);
+        });
         out
     }
 
@@ -128,8 +133,8 @@ impl<E: Real> Engine<E> {
     }
 
     /// Updates the potentials of side `k` with over-relaxation ω, or leaves them for ω = 0; what the
-    /// marginal was before.
-    pub(super) fn update(&mut self, k: usize, omega: f64) -> Tally {
+    /// marginal was before, and log₂ of the sums.
+    pub(super) fn update(&mut self, k: usize, omega: f64) -> (Tally, Scratch<E>) {
         let sums = self.sums(k);
         let Side { weight, potential, tau, .. } = &mut self.sides[k];
         let factors = [E::of(*tau), E::of(omega)];
@@ -141,10 +146,11 @@ impl<E: Real> Engine<E> {
                 Tally { error: error.double(), mass: mass.double() }
             })
             .collect();
-        tallies.iter().fold(Tally::default(), |all, t| Tally {
+        let tally = tallies.iter().fold(Tally::default(), |all, t| Tally {
             error: all.error + t.error,
             mass: all.mass + t.mass,
-        })
+        });
+        (tally, sums)
     }
 
     /// Moves the best constant between the potentials, if a marginal is relaxed (arXiv:2201.00730):

@@ -151,7 +151,7 @@ fn iterate<E: Real>(
     let mut patience = 0;
     while *done < end {
         let omega = if accelerated { relaxation.omega } else { 1.0 };
-        let [rows, columns] = [0, 1].map(|k| engine.update(k, omega).relative());
+        let [rows, columns] = [0, 1].map(|k| engine.update(k, omega).0.relative());
         engine.translate();
         *done += 1;
         let Some(tolerance) = tolerance else { continue };
@@ -160,7 +160,7 @@ fn iterate<E: Real>(
         before = omega;
         let error = rows + if exact { 0.0 } else { columns };
         if error <= tolerance && *done >= patience {
-            let [rows, columns] = [0, 1].map(|k| engine.update(k, 0.0).relative());
+            let [rows, columns] = [0, 1].map(|k| engine.update(k, 0.0).0.relative());
             if rows + columns <= tolerance {
                 *status = Status::Converged;
                 return;
