@@ -17,6 +17,7 @@
 
 mod activation;
 mod adam;
+mod aligned;
 mod attach;
 mod dense;
 mod device;
@@ -27,6 +28,7 @@ mod linear;
 mod mlp;
 pub(crate) mod parallel;
 mod real;
+mod registers;
 mod row_cost;
 mod scratch;
 pub(crate) mod simd;
@@ -43,6 +45,7 @@ pub use mlp::MlpOp;
 pub use real::Real;
 pub use row_cost::{CostForm, RowCost, RowCostOp};
 
+pub(crate) use aligned::Aligned;
 pub(crate) use icnn::Icnn;
 pub(crate) use real::fused;
 pub(crate) use scratch::Scratch;

@@ -4,6 +4,16 @@ use rayon::prelude::*;
 
 use super::Real;
 
+/// Runs `work` on a thread of the pool. Work that shares out many small loops should be there: a thread
+/// from outside would be put to sleep and woken for each of them.
+pub(crate) fn on_pool<V: Send>(work: impl FnOnce() -> V + Send) -> V {
+    if rayon::current_thread_index().is_some() {
+        work()
+    } else {
+        rayon::scope(|_| work())
+    }
+}
+
 /// `each(i, chunk)` for the chunks of `size` numbers (the last may be shorter), in any order.
 pub(crate) fn for_each_chunk<E: Real>(
     data: &mut [E],

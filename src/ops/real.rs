@@ -1,13 +1,16 @@
 //! The number types of the library, `f32` and `f64`, with transcendental functions that vectorise.
 
 use super::device::CpuGradient;
+use super::registers::Registers;
 
 /// A floating-point number type of the library.
 ///
 /// `f32` is what trains; `f64` checks it. The transcendental functions of `f32` are polynomials
 /// without branches, so that loops over them vectorise; their relative error is below 3e-7. Those of
 /// `f64` are the standard library's.
-pub trait Real: CpuGradient + num_traits::Float + rand_distr::uniform::SampleUniform {
+pub trait Real:
+    CpuGradient + Registers + num_traits::Float + rand_distr::uniform::SampleUniform
+{
     /// From a constant.
     fn of(value: f64) -> Self;
     /// To double precision.

@@ -14,12 +14,18 @@ thread_local! {
     static POOL: RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>> = RefCell::new(HashMap::new());
 }
 
+/// Numbers of the largest buffer that is kept: more is given back to the system.
+const LARGEST: usize = 1 << 24;
+
 /// A buffer of numbers with arbitrary contents, returned to its thread's pool on drop.
 pub(crate) struct Scratch<E: Real>(Vec<E>);
 
 impl<E: Real> Scratch<E> {
     /// `n` numbers whose values are unspecified: write before reading.
     pub(crate) fn new(n: usize) -> Self {
+        if n == 0 {
+            return Self(Vec::new());
+        }
         let mut buffer = POOL
             .with_borrow_mut(|pool| {
                 let free = pool.get_mut(&TypeId::of::<E>())?;
@@ -50,6 +56,9 @@ impl<E: Real> Scratch<E> {
 impl<E: Real> Drop for Scratch<E> {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.0);
+        if buffer.capacity() == 0 || buffer.capacity() > LARGEST {
+            return;
+        }
         // The pool is gone while its thread ends; then the buffer is simply freed.
         let _ = POOL.try_with(|pool| {
             if let Ok(mut pool) = pool.try_borrow_mut() {

@@ -4,7 +4,7 @@ use super::config::SinkhornConfig;
 use super::solution::Solution;
 use super::solve::sinkhorn;
 use crate::error::Result;
-use crate::ops::parallel::map_each;
+use crate::ops::parallel::{map_each, on_pool};
 use crate::ops::Real;
 use crate::problem::Discrete;
 
@@ -32,5 +32,6 @@ pub fn sinkhorn_batch<E: Real>(
     config: &SinkhornConfig,
     problems: &[Discrete<'_, E>],
 ) -> Result<Vec<Solution>> {
-    map_each(problems.len(), |k| sinkhorn(config, &problems[k], None)).into_iter().collect()
+    let solutions = on_pool(|| map_each(problems.len(), |k| sinkhorn(config, &problems[k], None)));
+    solutions.into_iter().collect()
 }

@@ -2,10 +2,9 @@
 
 use super::engine::Engine;
 use super::kernels;
-use super::shape::Keep;
-use super::update::Tally;
+use super::tally::Tally;
 use crate::ops::parallel::map_each;
-use crate::ops::{Real, Scratch};
+use crate::ops::Real;
 use crate::problem::{Discrete, Relaxation};
 
 pub(super) struct Costs {
@@ -77,29 +76,24 @@ fn centre<E: Real>(engine: &Engine<'_, E>, potentials: &mut [Vec<f64>; 2]) {
     potentials[1].iter_mut().for_each(|p| *p -= half);
 }
 
-/// Σ Pᵢⱼ κᵢⱼ.
+/// Σ Pᵢⱼ κᵢⱼ, where κ = log₂ K − p − q.
 fn exponents<E: Real>(engine: &Engine<'_, E>) -> f64 {
     let [a, b] = &engine.sides;
     let (n, m) = (a.weight.len(), b.weight.len());
-    let zeros = vec![E::zero(); n.max(m)];
     let rows = engine.rows_per_chunk;
     let parts = map_each(n.div_ceil(rows), |c| {
-        let (from, to) = (c * rows, (c * rows + rows).min(n));
-        let block = engine.tiles.block();
-        let mut kappa = Scratch::new(block * m);
         let mut sum = 0.0;
-        for start in (from..to).step_by(block) {
-            let end = (start + block).min(to);
-            let out = &mut kappa[..(end - start) * m];
-            engine.tiles.fill::<Keep>(start, &zeros[..end - start], &zeros[..m], out);
-            engine.blocks(start, end, |first, kernel| {
-                let rows = kernel.chunks_exact(m).zip(kappa[(first - start) * m..].chunks_exact(m));
-                for ((k, c), z) in rows.zip(&a.product[first..]) {
-                    sum += z.double() * kernels::triple(k, c, &b.product).double();
-                }
-            });
-        }
+        engine.blocks(c * rows, (c * rows + rows).min(n), |first, kernel| {
+            for (k, z) in kernel.chunks_exact(m).zip(&a.product[first..]) {
+                sum += z.double() * kernels::entropy(k, &b.product).double();
+            }
+        });
         sum
     });
-    parts.iter().sum()
+    let potentials: f64 = [a, b]
+        .iter()
+        .flat_map(|side| side.product.iter().zip(&side.sums).zip(&side.potential))
+        .map(|((z, r), p)| z.double() * r.double() * p.double())
+        .sum();
+    parts.iter().sum::<f64>() - potentials
 }

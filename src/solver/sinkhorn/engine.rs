@@ -8,15 +8,14 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use super::kernels::{self, contracted};
+use super::products::ROWS;
 use super::shape::Power;
+use super::tally::Tally;
 use super::tile::Tiles;
-use super::update::{Points, Rule, Tally, Update};
+use super::update::{Points, Rule, Update};
 use crate::error::Result;
 use crate::ops::parallel::for_each_chunk;
-use crate::ops::{Real, Scratch};
+use crate::ops::{Aligned, Real, Scratch};
 use crate::problem::Discrete;
 
 /// Pairs of a chunk of rows, which is the unit that threads share.
@@ -25,6 +24,11 @@ const CHUNK: usize = 1 << 17;
 const CHUNKS: usize = 32;
 /// Most rows of a block.
 pub(super) const BLOCK: usize = 64;
+/// Bytes of a block of a stored kernel, which is read again from the first-level cache.
+const NEAR: usize = 36 << 10;
+/// Parts of the logarithm of the largest number within which sums, and scalings, have to stay.
+const SUMS: f64 = 0.9;
+const SCALES: f64 = 0.3;
 
 /// One marginal.
 pub(super) struct Side<E> {
@@ -40,13 +44,21 @@ pub(super) struct Side<E> {
     pub(super) product: Vec<E>,
     /// Sums over the kernel, from the last pass.
     pub(super) sums: Vec<E>,
+    /// What the marginal should be, from the last update.
+    pub(super) due: Vec<E>,
     pub(super) tau: f64,
     /// log₂ of the mass of the other side.
     pub(super) shift: f64,
+    /// 2^−shift.
+    unit: f64,
 }
 
-impl<E> Side<E> {
-    fn points<'s>(&'s self, range: Range<usize>, sums: &'s [E]) -> Points<'s, E> {
+impl<E: Real> Side<E> {
+    pub(super) fn update(&self, rule: Rule<E>, drift: f64) -> Update<E> {
+        Update::new(rule, self.tau, self.shift + relief(self.tau) * drift, self.unit)
+    }
+
+    pub(super) fn points<'s>(&'s self, range: Range<usize>, sums: &'s [E]) -> Points<'s, E> {
         Points { weight: &self.weight[range.clone()], sums, absolute: &self.absolute[range] }
     }
 }
@@ -57,10 +69,15 @@ pub(super) struct Engine<'a, E: Real> {
     pub(super) rows_per_chunk: usize,
     pub(super) block: usize,
     /// The kernel, if it is stored.
-    stored: Option<Vec<E>>,
+    pub(super) stored: Option<Aligned<E>>,
     /// Column sums of each chunk.
-    columns: Vec<E>,
-    saved: Vec<E>,
+    pub(super) columns: Vec<E>,
+    /// Scalings before the iteration, to go back to.
+    pub(super) saved: [Vec<E>; 2],
+    /// Whether the next pass goes through the chunks forwards.
+    pub(super) forwards: bool,
+    /// Where sums and scalings have to stay.
+    bounds: [Bounds; 2],
     /// Added to the potentials of the rows and taken from those of the columns.
     pub(super) drift: f64,
 }
@@ -75,7 +92,7 @@ impl<'a, E: Real> Engine<'a, E> {
     ) -> Self {
         let (n, m) = problem.sizes();
         let chunks = (n.saturating_mul(m) / CHUNK).clamp(1, CHUNKS);
-        let rows_per_chunk = n.div_ceil(chunks).next_multiple_of(4);
+        let rows_per_chunk = n.div_ceil(chunks).next_multiple_of(ROWS);
         let masses = problem.masses();
         let side = |k: usize, weights: &[E]| {
             let one = vec![E::one(); weights.len()];
@@ -86,23 +103,26 @@ impl<'a, E: Real> Engine<'a, E> {
                 absolute: zero.clone(),
                 scale: one,
                 product: zero.clone(),
-                sums: zero,
+                sums: zero.clone(),
+                due: zero,
                 tau: problem.relaxation[k].tau(),
                 shift: shifts[k],
+                unit: (-shifts[k]).exp2(),
             }
         };
         Self {
-            // A block of a stored kernel should be read again from the first-level cache.
             block: match stored {
-                true => ((16 << 10) / (m * size_of::<E>())).clamp(4, BLOCK) / 4 * 4,
+                true => (NEAR / (m * size_of::<E>())).clamp(ROWS, BLOCK) / ROWS * ROWS,
                 false => tiles.block().min(BLOCK),
             },
             tiles,
             sides: [side(0, &problem.source), side(1, &problem.target)],
             rows_per_chunk,
-            stored: stored.then(Vec::new),
+            stored: stored.then(|| Aligned::new(n * m)),
             columns: vec![E::zero(); n.div_ceil(rows_per_chunk) * m],
-            saved: vec![E::zero(); n],
+            saved: [vec![E::zero(); n], vec![E::zero(); m]],
+            forwards: true,
+            bounds: [Bounds::new::<E>(SUMS), Bounds::new::<E>(SCALES)],
             drift: 0.0,
         }
     }
@@ -152,127 +172,73 @@ impl<'a, E: Real> Engine<'a, E> {
     pub(super) fn refill(&mut self) {
         let [a, b] = &self.sides;
         let Some(kernel) = &mut self.stored else { return };
-        let (n, m) = (a.weight.len(), b.weight.len());
-        kernel.resize(n * m, E::zero());
-        let block = self.tiles.block();
-        // Small kernels are filled by the thread that asks.
-        let size = if n <= self.rows_per_chunk { n * m } else { block * m };
-        for_each_chunk(kernel, size, |i, part| {
-            for (k, out) in part.chunks_mut(block * m).enumerate() {
-                let from = i * size / m + k * block;
-                let p = &a.potential[from..from + out.len() / m];
-                self.tiles.fill::<Power>(from, p, &b.potential, out);
-            }
+        let m = b.weight.len();
+        let rows = self.rows_per_chunk;
+        for_each_chunk(kernel, rows * m, |c, out| {
+            let from = c * rows;
+            let p = &a.potential[from..from + out.len() / m];
+            self.tiles.fill::<Power>(from, p, &b.potential, out);
         });
     }
 
     /// `each(from, rows of the kernel)` for the blocks of rows `from..to`.
     pub(super) fn blocks(&self, from: usize, to: usize, mut each: impl FnMut(usize, &[E])) {
-        let m = self.sides[1].weight.len();
         let [a, b] = &self.sides;
+        let m = b.weight.len();
         let mut scratch = Scratch::new(if self.stored.is_some() { 0 } else { self.block * m });
         for from in (from..to).step_by(self.block) {
             let to = (from + self.block).min(to);
-            match &self.stored {
-                Some(kernel) => each(from, &kernel[from * m..to * m]),
-                None => {
-                    let out = &mut scratch[..(to - from) * m];
-                    self.tiles.fill::<Power>(from, &a.potential[from..to], &b.potential, out);
-                    each(from, out);
-                }
+            if let Some(kernel) = &self.stored {
+                each(from, &kernel[from * m..to * m]);
+                continue;
             }
+            let out = &mut scratch[..(to - from) * m];
+            self.tiles.fill::<Power>(from, &a.potential[from..to], &b.potential, out);
+            each(from, out);
         }
-    }
-
-    /// Updates the rows by `rule` and sums the columns with the new scalings.
-    fn pass(&mut self, rule: Rule<E>) -> Tally {
-        let m = self.sides[1].weight.len();
-        let rows = self.rows_per_chunk;
-        let mut columns = std::mem::take(&mut self.columns);
-        let [a, _] = &mut self.sides;
-        let mut scale = std::mem::take(&mut a.scale);
-        let mut product = std::mem::take(&mut a.product);
-        let mut sums = std::mem::take(&mut a.sums);
-        let [a, b] = &self.sides;
-        let mut tallies = vec![Tally::NONE; columns.len() / m];
-        let update = Update::new(rule, a.tau, a.shift + relief(a.tau) * self.drift);
-        type Chunk<'c, E> =
-            ((((&'c mut [E], &'c mut [E]), &'c mut [E]), &'c mut [E]), &'c mut Tally);
-        let one = |(c, ((((columns, u), z), r), tally)): (usize, Chunk<'_, E>)| {
-            let start = c * rows;
-            let end = start + u.len();
-            columns.fill(E::zero());
-            self.blocks(start, end, |from, kernel| {
-                let there = from..from + kernel.len() / m;
-                let here = there.start - start..there.end - start;
-                let (u, z, r) = (&mut u[here.clone()], &mut z[here.clone()], &mut r[here]);
-                contracted!(dots::<E>(kernel, &b.product, r));
-                update.rescale(&a.points(there, r), u, z);
-                contracted!(gather::<E>(kernel, z, columns));
-            });
-            *tally = update.count(&a.points(start..end, r), &self.saved[start..end], u);
-        };
-        if tallies.len() == 1 || rayon::current_num_threads() == 1 {
-            let chunks = columns.chunks_mut(m).zip(scale.chunks_mut(rows));
-            let chunks = chunks.zip(product.chunks_mut(rows)).zip(sums.chunks_mut(rows));
-            chunks.zip(tallies.iter_mut()).enumerate().for_each(one);
-        } else {
-            let chunks = columns.par_chunks_mut(m).zip(scale.par_chunks_mut(rows));
-            let chunks = chunks.zip(product.par_chunks_mut(rows)).zip(sums.par_chunks_mut(rows));
-            chunks.zip(tallies.par_iter_mut()).enumerate().for_each(one);
-        }
-        let (total, others) = columns.split_at_mut(m);
-        others.chunks_exact(m).for_each(|part| kernels::add(part, total));
-        let [a, b] = &mut self.sides;
-        b.sums.copy_from_slice(total);
-        (a.scale, a.product, a.sums) = (scale, product, sums);
-        self.columns = columns;
-        tallies.iter().skip(1).fold(tallies[0], |mut all, t| {
-            all.merge(t);
-            all
-        })
     }
 
     /// One iteration with over-relaxation ω: rows, then columns. The tallies are of the state before.
     pub(super) fn iterate(&mut self, omega: f64) -> Result<[Tally; 2]> {
         let rule = if omega == 1.0 { Rule::Plain } else { Rule::Relaxed(E::of(omega)) };
-        self.saved.copy_from_slice(&self.sides[0].scale);
+        self.saved[0].copy_from_slice(&self.sides[0].scale);
+        let [for_sums, for_scales] = self.bounds;
         let rows = self.pass(rule);
-        if !in_range::<E>(rows.sums, 0.9) {
-            self.sides[0].scale.copy_from_slice(&self.saved);
+        if !for_sums.hold(rows.sums) {
+            self.sides[0].scale.copy_from_slice(&self.saved[0]);
             self.rescue_rows()?;
             self.rescue_columns()?;
             return Ok([Tally::UNKNOWN; 2]);
         }
         let columns = self.update_columns(rule);
-        if !in_range::<E>(columns.sums, 0.9) {
+        if !for_sums.hold(columns.sums) {
             self.rescue_columns()?;
             return Ok([rows, Tally::UNKNOWN]);
         }
-        if !in_range::<E>(rows.scales, 0.3) || !in_range::<E>(columns.scales, 0.3) {
+        if !for_scales.hold(rows.scales) || !for_scales.hold(columns.scales) {
             self.absorb();
         }
         Ok([rows, columns])
     }
 
+    /// Where the sums are out of range, the scalings stay as they were and the tally is unknown.
     fn update_columns(&mut self, rule: Rule<E>) -> Tally {
         let side = &mut self.sides[1];
-        let update = Update::new(rule, side.tau, side.shift - relief(side.tau) * self.drift);
-        let old = Scratch::copy_of(&side.scale);
-        let Side { weight, absolute, scale, product, sums, .. } = &mut *side;
-        let points = Points { weight, sums, absolute };
-        update.rescale(&points, scale, product);
-        let tally = update.count(&points, &old, scale);
-        if in_range::<E>(tally.sums, 0.9) {
+        let update = side.update(rule, -self.drift);
+        self.saved[1].copy_from_slice(&side.scale);
+        let Side { weight, absolute, scale, product, sums, due, .. } = &mut *side;
+        update.apply(&Points { weight, sums, absolute }, scale, product, due);
+        let tally = Tally::of(weight, sums, &self.saved[1], scale, due);
+        if self.bounds[0].hold(tally.sums) {
             return tally;
         }
-        side.scale.copy_from_slice(&old);
+        side.scale.copy_from_slice(&self.saved[1]);
         Tally::UNKNOWN
     }
 
     /// Marginal sums of the present state; tallies of both sides.
     pub(super) fn evaluate(&mut self) -> [Tally; 2] {
-        self.saved.copy_from_slice(&self.sides[0].scale);
+        self.saved[0].copy_from_slice(&self.sides[0].scale);
         let rows = self.pass(Rule::Hold);
         [rows, self.update_columns(Rule::Hold)]
     }
@@ -283,8 +249,18 @@ pub(super) fn relief(tau: f64) -> f64 {
     (1.0 - tau) / tau
 }
 
-/// Whether logarithms stay within this part of those of the number type.
-fn in_range<E: Real>([low, high]: [f64; 2], part: f64) -> bool {
-    let most = -part * E::min_positive_value().double().log2();
-    low > 0.0 && low.log2() > -most && high.log2() < most
+/// A range of positive numbers around 1.
+#[derive(Clone, Copy)]
+struct Bounds([f64; 2]);
+
+impl Bounds {
+    /// Those whose logarithms stay within this part of the number type's.
+    fn new<E: Real>(part: f64) -> Self {
+        let most = E::min_positive_value().double().powf(-part);
+        Self([most.recip(), most])
+    }
+
+    fn hold(self, [low, high]: [f64; 2]) -> bool {
+        low > self.0[0] && high < self.0[1]
+    }
 }

@@ -17,42 +17,45 @@ macro_rules! contracted {
 pub(super) use contracted;
 
 vectorised! {
-    /// A row of the kernel in two dimensions: `ys` holds one row per coordinate.
-    pub(super) fn row_of_2<E: Real, T: Contract, S: Shape>(
-        x: &[E], ys: &[E], p: E, q: &[E], out: &mut [E],
+    /// Rows of the kernel in two dimensions; `ys` are the coordinates of the targets.
+    pub(super) fn rows_of_2<E: Real, T: Contract, S: Shape>(
+        xs: &[E], ys: [&[E]; 2], ps: &[E], q: &[E], out: &mut [E],
     ) {
-        let m = out.len();
-        let (y0, y1, q) = (&ys[..m], &ys[m..2 * m], &q[..m]);
-        let (x0, x1) = (x[0], x[1]);
-        for j in 0..m {
-            let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], E::zero()));
-            out[j] = T::exp2(S::exponent(p + q[j], sum));
+        let m = q.len();
+        let (y0, y1) = (&ys[0][..m], &ys[1][..m]);
+        for ((x, p), out) in xs.chunks_exact(2).zip(ps).zip(out.chunks_exact_mut(m)) {
+            let (x0, x1, p) = (x[0], x[1], *p);
+            for j in 0..m {
+                let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], E::zero()));
+                out[j] = T::exp2(S::exponent(p + q[j], sum));
+            }
         }
     }
 }
 
 vectorised! {
     /// The same in three dimensions.
-    pub(super) fn row_of_3<E: Real, T: Contract, S: Shape>(
-        x: &[E], ys: &[E], p: E, q: &[E], out: &mut [E],
+    pub(super) fn rows_of_3<E: Real, T: Contract, S: Shape>(
+        xs: &[E], ys: [&[E]; 3], ps: &[E], q: &[E], out: &mut [E],
     ) {
-        let m = out.len();
-        let (y0, y1, y2, q) = (&ys[..m], &ys[m..2 * m], &ys[2 * m..3 * m], &q[..m]);
-        let (x0, x1, x2) = (x[0], x[1], x[2]);
-        for j in 0..m {
-            let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], E::zero()));
-            let sum = S::add::<E, T>(x2, y2[j], sum);
-            out[j] = T::exp2(S::exponent(p + q[j], sum));
+        let m = q.len();
+        let (y0, y1, y2) = (&ys[0][..m], &ys[1][..m], &ys[2][..m]);
+        for ((x, p), out) in xs.chunks_exact(3).zip(ps).zip(out.chunks_exact_mut(m)) {
+            let (x0, x1, x2, p) = (x[0], x[1], x[2], *p);
+            for j in 0..m {
+                let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], E::zero()));
+                let sum = S::add::<E, T>(x2, y2[j], sum);
+                out[j] = T::exp2(S::exponent(p + q[j], sum));
+            }
         }
     }
 }
 
 vectorised! {
     /// Adds the terms of four coordinates to a row of sums.
-    pub(super) fn add_4<E: Real, T: Contract, S: Shape>(x: &[E], ys: &[E], out: &mut [E]) {
+    pub(super) fn add_4<E: Real, T: Contract, S: Shape>(x: &[E], ys: [&[E]; 4], out: &mut [E]) {
         let m = out.len();
-        let (y0, y1) = (&ys[..m], &ys[m..2 * m]);
-        let (y2, y3) = (&ys[2 * m..3 * m], &ys[3 * m..4 * m]);
+        let [y0, y1, y2, y3] = ys.map(|y| &y[..m]);
         let (x0, x1, x2, x3) = (x[0], x[1], x[2], x[3]);
         for j in 0..m {
             let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], out[j]));
@@ -96,59 +99,6 @@ fn fold<E: Real>(mut lanes: [E; LANES]) -> E {
 }
 
 vectorised! {
-    /// The products of rows of the kernel with `w`.
-    pub(super) fn dots<E: Real, T: Contract>(kernel: &[E], w: &[E], r: &mut [E]) {
-        // Four registers for each row: interleaved rows make the compiler transpose.
-        const WIDE: usize = 4 * LANES;
-        let m = w.len();
-        let wide = m - m % WIDE;
-        for (row, r) in kernel.chunks_exact(m).zip(r.iter_mut()) {
-            let mut lanes = [E::zero(); WIDE];
-            for (k, w) in row[..wide].chunks_exact(WIDE).zip(w[..wide].chunks_exact(WIDE)) {
-                for l in 0..WIDE {
-                    lanes[l] = T::fma(k[l], w[l], lanes[l]);
-                }
-            }
-            let mut sums = [E::zero(); LANES];
-            for l in 0..LANES {
-                let pairs = [lanes[l] + lanes[l + 2 * LANES], lanes[l + LANES] + lanes[l + 3 * LANES]];
-                sums[l] = pairs[0] + pairs[1];
-            }
-            let (k, w) = (&row[wide..], &w[wide..]);
-            let narrow = k.len() - k.len() % LANES;
-            for (k, w) in k[..narrow].chunks_exact(LANES).zip(w[..narrow].chunks_exact(LANES)) {
-                for l in 0..LANES {
-                    sums[l] = T::fma(k[l], w[l], sums[l]);
-                }
-            }
-            *r = (narrow..k.len()).fold(fold(sums), |sum, j| T::fma(k[j], w[j], sum));
-        }
-    }
-}
-
-vectorised! {
-    /// Adds the rows of the kernel, each times its number in `z`, to `columns`.
-    pub(super) fn gather<E: Real, T: Contract>(kernel: &[E], z: &[E], columns: &mut [E]) {
-        let m = columns.len();
-        let mut blocks = kernel.chunks_exact(4 * m);
-        for (k, z) in (&mut blocks).zip(z.chunks_exact(4)) {
-            let (k0, k1, k2, k3) = (&k[..m], &k[m..2 * m], &k[2 * m..3 * m], &k[3 * m..4 * m]);
-            let (z0, z1, z2, z3) = (z[0], z[1], z[2], z[3]);
-            for j in 0..m {
-                let sum = T::fma(z1, k1[j], T::fma(z0, k0[j], columns[j]));
-                columns[j] = T::fma(z3, k3[j], T::fma(z2, k2[j], sum));
-            }
-        }
-        let done = z.len() / 4 * 4;
-        for (k, z) in blocks.remainder().chunks_exact(m).zip(&z[done..]) {
-            for (column, k) in columns.iter_mut().zip(k) {
-                *column = T::fma(*z, *k, *column);
-            }
-        }
-    }
-}
-
-vectorised! {
     /// Adds `from` to `to`.
     pub(super) fn add<E: Real>(from: &[E], to: &mut [E]) {
         for (to, from) in to.iter_mut().zip(from) {
@@ -167,38 +117,40 @@ vectorised! {
 }
 
 vectorised! {
-    /// Σⱼ kⱼ cⱼ wⱼ.
-    pub(super) fn triple<E: Real>(k: &[E], c: &[E], w: &[E]) -> E {
+    /// Σⱼ kⱼ wⱼ log₂ kⱼ.
+    pub(super) fn entropy<E: Real>(k: &[E], w: &[E]) -> E {
         let mut lanes = [E::zero(); LANES];
-        let full = k.len() - k.len() % LANES;
-        let rest = full..k.len();
-        let parts = k[..full].chunks_exact(LANES).zip(c[..full].chunks_exact(LANES));
-        for ((k, c), w) in parts.zip(w[..full].chunks_exact(LANES)) {
+        let whole = k.len() - k.len() % LANES;
+        let w = &w[..k.len()];
+        for (k, w) in k[..whole].chunks_exact(LANES).zip(w[..whole].chunks_exact(LANES)) {
             for l in 0..LANES {
-                lanes[l] += k[l] * c[l] * w[l];
+                lanes[l] += k[l] * w[l] * k[l].fast_log2();
             }
         }
-        rest.fold(fold(lanes), |sum, j| sum + k[j] * c[j] * w[j])
+        let rest = k[whole..].iter().zip(&w[whole..]);
+        rest.fold(fold(lanes), |sum, (k, w)| sum + *k * *w * k.fast_log2())
     }
 }
 
 vectorised! {
-    /// The largest number, and 0 if all are finite (else NaN).
-    pub(super) fn peak<E: Real>(row: &[E]) -> (E, E) {
+    /// The largest vⱼ + wⱼ, or NaN if a v is not finite.
+    pub(super) fn peak<E: Real>(v: &[E], w: &[E]) -> E {
         let (mut best, mut poison) = ([E::min_value(); LANES], [E::zero(); LANES]);
-        let mut parts = row.chunks_exact(LANES);
-        for part in &mut parts {
+        let w = &w[..v.len()];
+        let whole = v.len() - v.len() % LANES;
+        for (v, w) in v[..whole].chunks_exact(LANES).zip(w[..whole].chunks_exact(LANES)) {
             for l in 0..LANES {
-                best[l] = if part[l] > best[l] { part[l] } else { best[l] };
-                poison[l] += part[l] * E::zero();
+                let sum = v[l] + w[l];
+                best[l] = if sum > best[l] { sum } else { best[l] };
+                poison[l] += v[l] * E::zero();
             }
         }
-        for (l, v) in parts.remainder().iter().enumerate() {
-            best[l] = if *v > best[l] { *v } else { best[l] };
+        for (l, (v, w)) in v[whole..].iter().zip(&w[whole..]).enumerate() {
+            best[l] = if *v + *w > best[l] { *v + *w } else { best[l] };
             poison[l] += *v * E::zero();
         }
         let best = best.iter().fold(E::min_value(), |b, v| if *v > b { *v } else { b });
-        (best, poison.iter().fold(E::zero(), |s, v| s + *v))
+        poison.iter().fold(best, |s, v| s + *v)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The plan of given potentials, row block by row block.
 
 use super::engine::Engine;
-use super::kernels::{self, contracted};
+use super::kernels;
+use super::products;
 use super::solution::Potentials;
 use super::tile::Tiles;
 use crate::error::{Error, Result};
@@ -117,7 +118,7 @@ impl<'a, E: Real> Plan<'a, E> {
             self.engine.blocks(from, to, |start, kernel| {
                 let here = kernel.len() / m;
                 for (k, w) in by_column.chunks_exact(m).enumerate() {
-                    contracted!(dots::<E>(kernel, w, &mut sums[..here]));
+                    products::dots(kernel, w, &mut sums[..here]);
                     for (i, sum) in sums[..here].iter().enumerate() {
                         out[(start - from + i) * columns + k] = *sum;
                     }
@@ -150,7 +151,7 @@ impl<'a, E: Real> Plan<'a, E> {
                     for (i, z) in z[..here].iter_mut().enumerate() {
                         *z = a.product[start + i] * v[(start + i) * columns + k];
                     }
-                    contracted!(gather::<E>(kernel, &z[..here], out));
+                    products::gather(kernel, &z[..here], out);
                 }
             });
             out

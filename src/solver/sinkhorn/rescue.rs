@@ -1,7 +1,10 @@
 //! Updates with explicit maxima, for where sums over the kernel would under- or overflow.
 
 use super::engine::{Engine, Side};
+use rayon::prelude::*;
+
 use super::kernels::{self, contracted};
+use super::products;
 use super::shape::{Keep, Power};
 use crate::error::{Error, Result};
 use crate::ops::parallel::map_each;
@@ -13,10 +16,13 @@ const NOTHING: f64 = -1e30;
 impl<E: Real> Side<E> {
     /// Potentials with log₂ of weights and scalings.
     fn weighted(&self) -> Vec<E> {
-        let log = |w: &E| if *w > E::zero() { w.double().log2() } else { NOTHING };
         let both = self.potential.iter().zip(&self.product);
-        both.map(|(p, w)| E::of(p.double() + log(w))).collect()
+        both.map(|(p, w)| *p + log2_of_weight(w)).collect()
     }
+}
+
+fn log2_of_weight<E: Real>(w: &E) -> E {
+    E::of(if *w > E::zero() { w.double().log2() } else { NOTHING })
 }
 
 impl<E: Real> Engine<'_, E> {
@@ -58,25 +64,40 @@ impl<E: Real> Engine<'_, E> {
     /// # Errors
     /// If an exponent is not finite.
     fn start_rows(&mut self) -> Result<()> {
-        let q = self.sides[1].weighted();
-        let zero = vec![E::zero(); self.sides[0].weight.len()];
-        let best = self.chunks(|from, to| {
-            let (mut all, mut poison) = (Vec::with_capacity(to - from), E::zero());
-            self.exponents(from, to, &zero, &q, |_, row| {
-                let (best, bad) = kernels::peak(row);
-                poison += bad;
-                all.push(-best.double());
+        let [a, b] = &self.sides;
+        let (m, rows) = (b.weight.len(), self.rows_per_chunk);
+        let logs: Vec<E> = b.weight.iter().map(log2_of_weight).collect();
+        let mut p = vec![E::zero(); a.weight.len()];
+        let tiles = &self.tiles;
+        // Exponents without p, then p, then, where the kernel is stored, the powers.
+        let fill = |from: usize, p: &mut [E], out: &mut [E], keep: bool| {
+            tiles.fill::<Keep>(from, p, &b.potential, out);
+            for (p, row) in p.iter_mut().zip(out.chunks_exact_mut(m)) {
+                *p = -kernels::peak(row, &logs);
+                if keep {
+                    contracted!(powers::<E>(*p, row));
+                }
+            }
+        };
+        if let Some(kernel) = &mut self.stored {
+            let chunks = kernel.par_chunks_mut(rows * m).zip(p.par_chunks_mut(rows));
+            chunks.enumerate().for_each(|(c, (out, p))| fill(c * rows, p, out, true));
+        } else {
+            p.par_chunks_mut(rows).enumerate().for_each(|(c, p)| {
+                let block = tiles.block();
+                let mut scratch = Scratch::new(block * m);
+                for (k, p) in p.chunks_mut(block).enumerate() {
+                    let out = &mut scratch[..p.len() * m];
+                    fill(c * rows + k * block, p, out, false);
+                }
             });
-            (all, poison)
-        });
-        if best.iter().any(|(_, poison)| *poison != E::zero()) {
+        }
+        if p.iter().any(|p| !p.is_finite()) {
             return Err(not_finite());
         }
         let offsets = &self.tiles.offsets[0];
-        let p =
-            best.iter().flat_map(|(b, _)| b).zip(offsets).map(|(p, o)| p + o).collect::<Vec<_>>();
+        let p: Vec<f64> = p.iter().zip(offsets).map(|(p, o)| p.double() + o).collect();
         self.set_side(0, &p);
-        self.refill();
         Ok(())
     }
 
@@ -86,16 +107,16 @@ impl<E: Real> Engine<'_, E> {
         let q = self.sides[1].weighted();
         let n = self.sides[0].weight.len();
         let zero = vec![E::zero(); n];
-        let ones = vec![E::one(); q.len()];
+        let (zeros, ones) = (vec![E::zero(); q.len()], vec![E::one(); q.len()]);
         let logs = self.chunks(|from, to| {
             let mut all = Vec::with_capacity(to - from);
             let mut powers = Scratch::new(q.len());
             self.exponents(from, to, &zero, &q, |_, row| {
-                let (best, _) = kernels::peak(row);
+                let best = kernels::peak(row, &zeros);
                 powers.copy_from_slice(row);
                 contracted!(powers::<E>(-best, &mut powers));
                 let mut sum = [E::zero()];
-                contracted!(dots::<E>(&powers, &ones, &mut sum));
+                products::dots(&powers, &ones, &mut sum);
                 all.push(best.double() + sum[0].double().log2());
             });
             all

@@ -1,7 +1,8 @@
 //! What implicit differentiation asks of a plan, one pass over its kernel each.
 
-use super::kernels::{self, contracted};
+use super::kernels;
 use super::plan::Plan;
+use super::products;
 use super::pull::{Pull, Reweigh};
 use crate::ops::parallel::map_each;
 use crate::ops::Real;
@@ -13,7 +14,7 @@ impl<E: Real> Plan<'_, E> {
         let ones = vec![E::one(); m];
         let pull = Pull { plan: self, reweigh, wanted: [true; 2] };
         pull.sums(1, |_, weights, of_rows, of_columns| {
-            contracted!(dots::<E>(weights, &ones, of_rows));
+            products::dots(weights, &ones, of_rows);
             weights.chunks_exact(m).for_each(|row| kernels::add(row, of_columns));
         })
     }
@@ -32,9 +33,9 @@ impl<E: Real> Plan<'_, E> {
             let mut z = vec![E::zero(); self.engine.block];
             self.engine.blocks(from, to, |start, kernel| {
                 let z = &mut z[..kernel.len() / m];
-                contracted!(dots::<E>(kernel, &w, z));
+                products::dots(kernel, &w, z);
                 z.iter_mut().zip(&factor[start..]).for_each(|(z, f)| *z *= *f);
-                contracted!(gather::<E>(kernel, z, &mut out));
+                products::gather(kernel, z, &mut out);
             });
             out
         });

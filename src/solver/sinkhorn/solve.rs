@@ -8,6 +8,7 @@ use super::relax;
 use super::solution::{Potentials, Solution, Status};
 use super::tile::Tiles;
 use crate::error::Result;
+use crate::ops::parallel::on_pool;
 use crate::ops::Real;
 use crate::problem::Discrete;
 
@@ -59,6 +60,14 @@ pub fn sinkhorn<E: Real>(
     config.check()?;
     problem.check_masses()?;
     start.map_or(Ok(()), |p| p.check(problem))?;
+    on_pool(|| solve(config, problem, start))
+}
+
+fn solve<E: Real>(
+    config: &SinkhornConfig,
+    problem: &Discrete<'_, E>,
+    start: Option<&Potentials>,
+) -> Result<Solution> {
     let epsilon = resolve(config.epsilon, problem)?;
     let balanced = problem.relaxation.iter().all(|r| r.tau() == 1.0);
     let masses = problem.masses();

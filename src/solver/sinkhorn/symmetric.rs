@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Form, SinkhornConfig, Stop};
 use super::engine::{relief, Engine};
-use super::kernels::contracted;
+use super::products;
 use super::solution::{Potentials, Status};
 use super::solve::choose;
 use super::tile::Tiles;
@@ -122,7 +122,7 @@ fn row_sums<E: Real>(engine: &Engine<'_, E>, mass: f64) -> Vec<E> {
         let mut sums = vec![E::zero(); to - from];
         engine.blocks(from, to, |start, kernel| {
             let here = &mut sums[start - from..][..kernel.len() / b.weight.len()];
-            contracted!(dots::<E>(kernel, &b.product, here));
+            products::dots(kernel, &b.product, here);
             here.iter_mut().zip(&a.scale[start..]).for_each(|(s, u)| *s *= *u * mass);
         });
         sums

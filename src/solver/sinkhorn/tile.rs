@@ -3,14 +3,19 @@
 //! In units of ε ln 2, a cost is c̃ᵢⱼ = ρᵢ + σⱼ − κᵢⱼ with offsets ρ, σ in double precision. A tile holds
 //! pᵢ + qⱼ + κᵢⱼ, or 2 to that power; potentials p and q are relative to the offsets.
 
+use std::ops::Range;
+
 use super::kernels::contracted;
 use super::shape::{Contract, Finish, Power, Product, Root, Shape, Square};
 use crate::ops::gemm::{multiply_here, Into, Matrix};
+use crate::ops::parallel::for_each_chunk;
 use crate::ops::{CostForm, Real};
 use crate::problem::{Discrete, Ground};
 
 /// Largest dimension whose products are summed here rather than by a matrix product.
 pub(super) const FEW: usize = 8;
+/// Coordinates that a thread scales at a time, about.
+const PART: usize = 1 << 14;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -70,62 +75,66 @@ impl<'a, E: Real> Tiles<'a, E> {
             }
             CostForm::Other => return tiles,
         };
-        let wide = |cloud: &[E]| cloud.iter().map(|v| v.double()).collect::<Vec<f64>>();
-        let (mut x, mut y) = (wide(x), wide(y));
+        let products = tiles.kind == Kind::MatrixProduct;
+        let unit = *form == CostForm::Cosine;
+        if unit {
+            tiles.offsets[0].fill(scale);
+        }
+        let mut centres = [vec![0.0; *d], vec![0.0; *d]];
+        let mut times = factor;
         match form {
-            CostForm::SquaredDistance { .. } if tiles.kind == Kind::MatrixProduct => {
-                tiles.centre(&mut x, &mut y, factor);
+            CostForm::SquaredDistance { .. } if products => {
+                centres = [mean(x, *d), mean(y, *d)];
+                tiles.split_squares([x, y], &centres, factor);
+                // |x − y|² contains the product twice.
+                times *= std::f64::consts::SQRT_2;
             }
             CostForm::SquaredDistance { .. } | CostForm::Distance => {
-                let centre = mean(&x, *d);
-                subtract(&mut x, &centre);
-                subtract(&mut y, &centre);
-            }
-            CostForm::Cosine => {
-                [&mut x, &mut y].into_iter().for_each(|cloud| normalise(cloud, *d));
-                tiles.offsets[0].fill(scale);
+                let centre = mean(x, *d);
+                centres = [centre.clone(), centre];
             }
             _ => {}
         }
-        // |x − y|² contains the product twice.
-        let twice =
-            tiles.kind == Kind::MatrixProduct && matches!(form, CostForm::SquaredDistance { .. });
-        let factor = if twice { factor * std::f64::consts::SQRT_2 } else { factor };
-        tiles.x = x.iter().map(|v| E::of(v * factor)).collect();
-        tiles.y = match tiles.kind {
-            Kind::MatrixProduct => y.iter().map(|v| E::of(v * factor)).collect(),
-            _ => (0..d * m).map(|k| E::of(y[k % m * d + k / m] * factor)).collect(),
-        };
+        tiles.x = scaled(x, &centres[0], times, unit, false);
+        tiles.y = scaled(y, &centres[1], times, unit, !products);
         tiles
     }
 
-    /// Centres each cloud at its mean, so that products cancel little, and puts the rest of |x − y|²
-    /// into the offsets: with δ = x̄ − ȳ, |x' − y' + δ|² = (|x'|² + 2⟨δ, x'⟩ + |δ|²) + (|y'|² − 2⟨δ, y'⟩)
-    /// − 2⟨x', y'⟩.
-    fn centre(&mut self, x: &mut [f64], y: &mut [f64], factor: f64) {
-        let d = self.d;
-        let (of_x, of_y) = (mean(x, d), mean(y, d));
-        subtract(x, &of_x);
-        subtract(y, &of_y);
-        let delta: Vec<f64> = of_x.iter().zip(&of_y).map(|(a, b)| a - b).collect();
+    /// Puts into the offsets what |x − y|² is beside the product of the clouds, each centred at its mean
+    /// so that products cancel little: with δ = x̄ − ȳ, |x' − y' + δ|² = (|x'|² + 2⟨δ, x'⟩ + |δ|²) +
+    /// (|y'|² − 2⟨δ, y'⟩) − 2⟨x', y'⟩.
+    fn split_squares(&mut self, clouds: [&[E]; 2], centres: &[Vec<f64>; 2], factor: f64) {
         let square = factor * factor;
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let norm = dot(&delta, &delta);
-        let [rho, sigma] = &mut self.offsets;
-        for (rho, x) in rho.iter_mut().zip(x.chunks_exact(d)) {
-            *rho = square * (dot(x, x) + 2.0 * dot(&delta, x) + norm);
-        }
-        for (sigma, y) in sigma.iter_mut().zip(y.chunks_exact(d)) {
-            *sigma = square * (dot(y, y) - 2.0 * dot(&delta, y));
+        let delta: Vec<f64> = centres[0].iter().zip(&centres[1]).map(|(a, b)| a - b).collect();
+        let norm: f64 = delta.iter().map(|v| v * v).sum();
+        for (k, offsets) in self.offsets.iter_mut().enumerate() {
+            let (sign, constant) = if k == 0 { (2.0, norm) } else { (-2.0, 0.0) };
+            for (offset, row) in offsets.iter_mut().zip(clouds[k].chunks_exact(self.d)) {
+                let mut sum = 0.0;
+                for ((v, c), delta) in row.iter().zip(&centres[k]).zip(&delta) {
+                    let v = v.double() - c;
+                    sum += v * (v + sign * delta);
+                }
+                *offset = square * (sum + constant);
+            }
         }
     }
 
-    /// Rows of a block: enough to be worth a matrix product, few enough to stay in cache.
+    /// Rows of a block: enough to be worth a matrix product or to share the targets, few enough that
+    /// whole rows of them stay in the second-level cache.
     pub(super) fn block(&self) -> usize {
         let (_, m) = self.problem.sizes();
         match self.kind {
             Kind::MatrixProduct => ((1 << 20) / (m * size_of::<E>())).clamp(16, 64) / 4 * 4,
-            _ => ((16 << 10) / (m * size_of::<E>())).clamp(4, 32) / 4 * 4,
+            _ => ((256 << 10) / (m * size_of::<E>())).clamp(8, 32) / 8 * 8,
+        }
+    }
+
+    /// Columns of a part of a block that stays in the first-level cache.
+    pub(super) fn width(&self) -> usize {
+        match self.kind {
+            Kind::MatrixProduct => 512,
+            _ => (2 << 10) / size_of::<E>(),
         }
     }
 
@@ -141,62 +150,85 @@ impl<'a, E: Real> Tiles<'a, E> {
 
     /// Writes rows `from..` of the tile, as many as `p` has numbers: exponents or their powers.
     pub(super) fn fill<M: Finish>(&self, from: usize, p: &[E], q: &[E], out: &mut [E]) {
-        let (d, m) = (self.d, q.len());
+        self.fill_part::<M>(from, 0..q.len(), p, q, out);
+    }
+
+    /// The same for some columns, which `q` is given for: `out` holds only them, row by row.
+    pub(super) fn fill_part<M: Finish>(
+        &self,
+        from: usize,
+        columns: Range<usize>,
+        p: &[E],
+        q: &[E],
+        out: &mut [E],
+    ) {
+        let (d, width) = (self.d, q.len());
         match self.kind {
-            Kind::Square => self.sums::<Square, M>(from, p, q, out),
-            Kind::Root => self.sums::<Root, M>(from, p, q, out),
-            Kind::Product => self.sums::<Product, M>(from, p, q, out),
+            Kind::Square => self.sums::<Square, M>(from, columns, p, q, out),
+            Kind::Root => self.sums::<Root, M>(from, columns, p, q, out),
+            Kind::Product => self.sums::<Product, M>(from, columns, p, q, out),
             Kind::MatrixProduct => {
                 let x = Matrix::new(&self.x[from * d..(from + p.len()) * d], p.len(), d);
-                let y = Matrix::new(&self.y, m, d).transposed();
-                multiply_here(x, y, out, m, Into::Overwrite);
-                for (p, out) in p.iter().zip(out.chunks_exact_mut(m)) {
+                let y = &self.y[columns.start * d..columns.end * d];
+                let y = Matrix::new(y, width, d).transposed();
+                multiply_here(x, y, out, width, Into::Overwrite);
+                for (p, out) in p.iter().zip(out.chunks_exact_mut(width)) {
                     contracted!(finish::<E, Product, M>(*p, q, out));
                 }
             }
             Kind::Values => {
-                for (i, (p, out)) in p.iter().zip(out.chunks_exact_mut(m)).enumerate() {
-                    self.values(from + i, out);
+                for (i, (p, out)) in p.iter().zip(out.chunks_exact_mut(width)).enumerate() {
+                    self.values(from + i, columns.clone(), out);
                     contracted!(finish::<E, Minus, M>(*p, q, out));
                 }
             }
         }
     }
 
-    fn sums<S: Shape, M: Finish>(&self, from: usize, p: &[E], q: &[E], out: &mut [E]) {
-        let (d, m) = (self.d, q.len());
-        let rows = self.x[from * d..].chunks_exact(d).zip(p).zip(out.chunks_exact_mut(m));
+    fn sums<S: Shape, M: Finish>(
+        &self,
+        from: usize,
+        columns: Range<usize>,
+        p: &[E],
+        q: &[E],
+        out: &mut [E],
+    ) {
+        let (d, width, m) = (self.d, q.len(), self.offsets[1].len());
+        let x = &self.x[from * d..(from + p.len()) * d];
+        // Coordinate k of the targets.
+        let y = |k: usize| &self.y[k * m + columns.start..k * m + columns.end];
         let power = std::any::TypeId::of::<M>() == std::any::TypeId::of::<Power>();
-        for ((x, p), out) in rows {
-            match d {
-                2 if power => contracted!(row_of_2::<E, S>(x, &self.y, *p, q, out)),
-                3 if power => contracted!(row_of_3::<E, S>(x, &self.y, *p, q, out)),
-                _ => {
-                    out.fill(E::zero());
-                    let few = d - d % 4;
-                    for k in (0..few).step_by(4) {
-                        contracted!(add_4::<E, S>(&x[k..], &self.y[k * m..], out));
-                    }
-                    for (k, x) in x.iter().enumerate().skip(few) {
-                        contracted!(add_1::<E, S>(*x, &self.y[k * m..(k + 1) * m], out));
-                    }
-                    contracted!(finish::<E, S, M>(*p, q, out));
-                }
+        match d {
+            2 if power => return contracted!(rows_of_2::<E, S>(x, [y(0), y(1)], p, q, out)),
+            3 if power => return contracted!(rows_of_3::<E, S>(x, [y(0), y(1), y(2)], p, q, out)),
+            _ => {}
+        }
+        for ((x, p), out) in x.chunks_exact(d).zip(p).zip(out.chunks_exact_mut(width)) {
+            out.fill(E::zero());
+            let few = d - d % 4;
+            for k in (0..few).step_by(4) {
+                let y = [y(k), y(k + 1), y(k + 2), y(k + 3)];
+                contracted!(add_4::<E, S>(&x[k..], y, out));
             }
+            for k in few..d {
+                contracted!(add_1::<E, S>(x[k], y(k), out));
+            }
+            contracted!(finish::<E, S, M>(*p, q, out));
         }
     }
 
     /// Scaled costs of row `i`.
-    fn values(&self, i: usize, out: &mut [E]) {
+    fn values(&self, i: usize, columns: Range<usize>, out: &mut [E]) {
         match &self.problem.ground {
             Ground::Clouds { x, y, d, value, .. } => {
                 let x = &x[i * d..(i + 1) * d];
-                for (out, y) in out.iter_mut().zip(y.chunks_exact(*d)) {
+                let y = y[columns.start * d..columns.end * d].chunks_exact(*d);
+                for (out, y) in out.iter_mut().zip(y) {
                     *out = value(x, y) * self.scale;
                 }
             }
             Ground::Matrix(costs) => {
-                let row = &costs[i * out.len()..(i + 1) * out.len()];
+                let row = &costs[i * self.offsets[1].len()..][columns];
                 for (out, c) in out.iter_mut().zip(row) {
                     *out = *c * self.scale;
                 }
@@ -219,27 +251,50 @@ impl Shape for Minus {
     }
 }
 
-pub(super) fn mean(rows: &[f64], d: usize) -> Vec<f64> {
-    let mut mean = vec![0.0; d];
-    let n = (rows.len() / d) as f64;
-    for row in rows.chunks_exact(d) {
-        mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / n);
+pub(super) fn mean<E: Real>(cloud: &[E], d: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; d];
+    for row in cloud.chunks_exact(d) {
+        sums.iter_mut().zip(row).for_each(|(m, v)| *m += v.double());
     }
-    mean
+    let n = (cloud.len() / d) as f64;
+    sums.iter().map(|sum| sum / n).collect()
 }
 
-pub(super) fn subtract(rows: &mut [f64], centre: &[f64]) {
-    for row in rows.chunks_exact_mut(centre.len()) {
-        row.iter_mut().zip(centre).for_each(|(v, c)| *v -= c);
-    }
-}
-
-/// Divides rows by their norms; zero stays zero.
-pub(super) fn normalise(rows: &mut [f64], d: usize) {
-    for row in rows.chunks_exact_mut(d) {
-        let norm = row.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if norm > 0.0 {
-            row.iter_mut().for_each(|v| *v /= norm);
+/// (v − centre) · factor for every row v, divided by its norm (zero stays zero) if `unit`: `[n, d]`, or
+/// `[d, n]` if `transposed`.
+pub(super) fn scaled<E: Real>(
+    cloud: &[E],
+    centre: &[f64],
+    factor: f64,
+    unit: bool,
+    transposed: bool,
+) -> Vec<E> {
+    let d = centre.len();
+    let n = cloud.len() / d;
+    let mut out = vec![E::zero(); cloud.len()];
+    let of_row = |row: &[E]| {
+        let norm =
+            if unit { row.iter().map(|v| v.double().powi(2)).sum::<f64>().sqrt() } else { 1.0 };
+        factor / if norm > 0.0 { norm } else { 1.0 }
+    };
+    if transposed {
+        for (i, row) in cloud.chunks_exact(d).enumerate() {
+            let times = of_row(row);
+            for (k, (v, c)) in row.iter().zip(centre).enumerate() {
+                out[k * n + i] = E::of((v.double() - c) * times);
+            }
         }
+    } else {
+        let size = (PART / d + 1) * d;
+        for_each_chunk(&mut out, size, |part, out| {
+            let rows = cloud[part * size..].chunks_exact(d);
+            for (row, out) in rows.zip(out.chunks_exact_mut(d)) {
+                let times = of_row(row);
+                for ((out, v), c) in out.iter_mut().zip(row).zip(centre) {
+                    *out = E::of((v.double() - c) * times);
+                }
+            }
+        });
     }
+    out
 }
