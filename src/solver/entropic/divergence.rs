@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gradient::{slopes, CostGradient};
 use crate::error::{Error, Result};
-use crate::ops::parallel::map_each;
+use crate::ops::parallel::{map_each, on_pool};
 use crate::ops::{CostForm, Real};
 use crate::problem::{Discrete, End, Ground};
 use crate::solver::sinkhorn::{
@@ -70,6 +70,14 @@ impl Divergence {
 
     /// The same; gradients in points of sides that are not wanted are empty.
     pub(super) fn gradient_where<'a, E: Real>(
+        &self,
+        problem: &'a Discrete<'a, E>,
+        wanted: [bool; 2],
+    ) -> Result<CostGradient<E>> {
+        on_pool(|| self.slopes(problem, wanted))
+    }
+
+    fn slopes<'a, E: Real>(
         &self,
         problem: &'a Discrete<'a, E>,
         wanted: [bool; 2],
@@ -152,6 +160,14 @@ pub fn sinkhorn_divergence<'a, E: Real>(
         return Err(Error::config("relaxation", found, rule));
     }
     check_symmetry(problem)?;
+    on_pool(|| solve(config, problem, start))
+}
+
+fn solve<'a, E: Real>(
+    config: &DivergenceConfig,
+    problem: &'a Discrete<'a, E>,
+    start: Option<&Divergence>,
+) -> Result<Divergence> {
     let cross = sinkhorn(&config.sinkhorn, problem, start.map(|s| &s.cross.potentials))?;
     let epsilon = cross.epsilon;
     let ends = [End::Source, End::Target];

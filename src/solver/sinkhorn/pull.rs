@@ -7,10 +7,10 @@
 use super::kernels;
 use super::plan::Plan;
 use super::pull_loops::{fuse, scale};
-use super::tile::{mean, FEW};
+use super::tile::{mean, scaled, FEW};
 use crate::error::{Error, Result};
 use crate::ops::gemm::{multiply_here, Into, Matrix};
-use crate::ops::parallel::map_each;
+use crate::ops::parallel::{map_each, on_pool};
 use crate::ops::{CostForm, Real, Scratch};
 use crate::problem::{End, Ground, SlopeFn};
 
@@ -46,27 +46,38 @@ impl<E: Real> Plan<'_, E> {
             return Err(Error::config("ground", "a cost matrix", rule));
         };
         let pull = Pull { plan: self, reweigh, wanted };
-        Ok(match form {
-            CostForm::SquaredDistance { scale } if *d <= FEW => {
-                let mut both = pull.differences(x, y, *d, false);
-                let twice = E::of(2.0 * scale);
-                both.iter_mut().flatten().for_each(|v| *v *= twice);
-                both
-            }
-            CostForm::Distance => pull.differences(x, y, *d, true),
-            CostForm::SquaredDistance { scale } => pull.squares(x, y, *d, 2.0 * scale),
-            CostForm::NegativeProduct => {
-                let mut both = pull.products(x, y, *d);
-                both.iter_mut().flatten().for_each(|v| *v = -*v);
-                both
-            }
-            CostForm::Cosine => pull.cosines(x, y, *d),
-            CostForm::Other => pull.calls(x, y, *d, slope)?,
-        })
+        on_pool(|| pull.by_form(x, y, *d, *form, slope))
     }
 }
 
 impl<E: Real> Pull<'_, '_, E> {
+    fn by_form(
+        &self,
+        x: &[E],
+        y: &[E],
+        d: usize,
+        form: CostForm,
+        slope: &SlopeFn<'_, E>,
+    ) -> Result<[Vec<E>; 2]> {
+        Ok(match form {
+            CostForm::SquaredDistance { scale } if d <= FEW => {
+                let mut both = self.differences(x, y, d, false);
+                let twice = E::of(2.0 * scale);
+                both.iter_mut().flatten().for_each(|v| *v *= twice);
+                both
+            }
+            CostForm::Distance => self.differences(x, y, d, true),
+            CostForm::SquaredDistance { scale } => self.squares(x, y, d, 2.0 * scale),
+            CostForm::NegativeProduct => {
+                let mut both = self.products(x, y, d);
+                both.iter_mut().flatten().for_each(|v| *v = -*v);
+                both
+            }
+            CostForm::Cosine => self.cosines(x, y, d),
+            CostForm::Other => self.calls(x, y, d, slope)?,
+        })
+    }
+
     /// Sums over rows `[n, width]` and columns `[m, width]` that `each(first row, rows of M, sums of the
     /// rows, sums of the columns)` adds to.
     pub(super) fn sums(
@@ -156,10 +167,9 @@ impl<E: Real> Pull<'_, '_, E> {
     fn squares(&self, x: &[E], y: &[E], d: usize, factor: f64) -> [Vec<E>; 2] {
         let centre = mean(x, d);
         let centred = |cloud: &[E]| {
-            let mut cloud = wide(cloud);
-            subtract(&mut cloud, &centre);
+            let cloud = scaled(cloud, &centre, 1.0, false, false);
             let rows = cloud.chunks_exact(d);
-            rows.flat_map(|row| row.iter().copied().chain([1.0]).map(E::of)).collect::<Vec<E>>()
+            rows.flat_map(|row| row.iter().copied().chain([E::one()])).collect::<Vec<E>>()
         };
         let (x, y) = (centred(x), centred(y));
         let factor = E::of(factor);
@@ -178,11 +188,7 @@ impl<E: Real> Pull<'_, '_, E> {
 
     /// With u = x / |x| and q = Σⱼ Mᵢⱼ yⱼ / |yⱼ|: −(q − u ⟨u, q⟩) / |x|, and the same for the targets.
     fn cosines(&self, x: &[E], y: &[E], d: usize) -> [Vec<E>; 2] {
-        let unit = |cloud: &[E]| {
-            let mut cloud = wide(cloud);
-            normalise(&mut cloud, d);
-            cloud.into_iter().map(E::of).collect::<Vec<E>>()
-        };
+        let unit = |cloud: &[E]| scaled(cloud, &vec![0.0; d], 1.0, true, false);
         let finish = |cloud: &[E], unit: &[E], mut products: Vec<E>| {
             let rows = products.chunks_exact_mut(d).zip(cloud.chunks_exact(d));
             for ((q, x), u) in rows.zip(unit.chunks_exact(d)) {
@@ -243,24 +249,4 @@ fn check_source_gradient<E: Real>(
         }
     }
     Ok(())
-}
-
-fn wide<E: Real>(cloud: &[E]) -> Vec<f64> {
-    cloud.iter().map(|v| v.double()).collect()
-}
-
-fn subtract(rows: &mut [f64], centre: &[f64]) {
-    for row in rows.chunks_exact_mut(centre.len()) {
-        row.iter_mut().zip(centre).for_each(|(v, c)| *v -= c);
-    }
-}
-
-/// Divides rows by their norms; zero stays zero.
-fn normalise(rows: &mut [f64], d: usize) {
-    for row in rows.chunks_exact_mut(d) {
-        let norm = row.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if norm > 0.0 {
-            row.iter_mut().for_each(|v| *v /= norm);
-        }
-    }
 }

@@ -1,8 +1,9 @@
 //! What implicit differentiation asks of a plan, one pass over its kernel each.
 
+use super::kernels;
 use super::plan::Plan;
+use super::products;
 use super::pull::{Pull, Reweigh};
-use super::{kernels, products};
 use crate::ops::parallel::map_each;
 use crate::ops::Real;
 
