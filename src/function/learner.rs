@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::parameters::check_finite;
 use super::schedule::Schedule;
 use crate::error::{check_positive, Error, Result};
-use crate::ops::{AdamUpdate, Constants, Engine, Moments, Real};
+use crate::ops::{AdamUpdate, Constants, Engine, Moments, Real, Tap};
 use crate::tensor::{Points, Scalar, Taped};
 
 /// Adam (arXiv:1412.6980) and AdamW (arXiv:1711.05101), in the conventions of PyTorch.
@@ -224,9 +224,24 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
         record: impl FnOnce(&P, Points<N, E, D, Taped<E, D>>) -> Y,
     ) -> Y {
         let x = x.clone();
-        let gradients = self.spare.slot().take();
-        let gradients = gradients.unwrap_or_else(|| self.params.alloc_grads());
+        let gradients = self.gradients();
         Constants::default().tensor(&x).scope(|| record(&self.params, x.traced(gradients)))
+    }
+
+    /// Gradients of the parameters, all zero.
+    fn gradients(&self) -> Gradients<E, D> {
+        let kept = self.spare.slot().take();
+        kept.unwrap_or_else(|| self.params.alloc_grads())
+    }
+
+    /// The module at data `x`, recorded for a gradient in its parameters, and a place where the
+    /// backward pass leaves the gradient in `x`.
+    pub fn traced_and_tapped<const N: usize, Y>(&self, x: &Points<N, E, D>) -> (Y, Tap<E>)
+    where
+        P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
+    {
+        let (x, tap) = D::tapped(x.clone().traced(self.gradients()));
+        (self.params.forward(x), tap)
     }
 
     /// The module at `y`, recorded for a gradient in `y`; the parameters are constant.

@@ -27,11 +27,11 @@ use crate::error::{check_positive, Error, Result};
 use crate::function::{AdamConfig, Learner, MapNetwork, Persist, Potential, Record};
 #[cfg(doc)]
 use crate::function::{FreeMap, PotentialMap};
-use crate::geometry::{Cost, HalfSqEuclidean};
+use crate::geometry::{Cost, HalfSqEuclidean, NegDot};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
-use crate::tensor::{rows, Points, Taped};
+use crate::tensor::{points_on, rows, Points, Taped};
 
 /// What is chosen. The default is the paper's λ = 0.3 and τ = 0.9, and Adam with rate 3e-4 and
 /// betas (0.9, 0.9) for both networks, as in its code.
@@ -124,8 +124,8 @@ where
 /// One step: one descent of each network, on losses at the same parameters.
 ///
 /// The batch holds `[n, N]` source and `[n, N]` target points, paired at random by their order.
-/// Deterministic: the key is not used. Costs a pass of the source network and its backward pass, a
-/// forward and input-gradient pass of g at T(x), and a forward and backward pass of g on both measures.
+/// Deterministic: the key is not used. Costs a pass of the source network and its backward pass, and
+/// one forward and backward pass of g on both measures, which also gives the slopes of g at T(x).
 ///
 /// # Errors
 /// [`Error::Shape`] unless there are as many source as target points, [`Error::NonFinite`] if a loss
@@ -170,22 +170,28 @@ where
     let n = x.shape().0;
     let paired = config.cost.paired(x, y.clone())?;
 
-    // The map, with g frozen.
+    // g, at the images and the target at once, from the slopes of its loss in its values.
     let moved: Points<N, E, D, Taped<E, D>> = source.traced_by(x, |f, x| f.traced(&config.cost, x));
-    let images = moved.retaped::<NoneTape>();
     let cost = config.cost.paired(x, moved.retaped::<Taped<E, D>>())?;
     let transport_costs = cost.as_vec();
-    let gain: Points<1, E, D, Taped<E, D>> = target.frozen(moved);
-    let map_descent = source.descend(cost.mean() - gain.mean()).map_err(at)?;
-
-    // g, at the images and the target at once, from the slopes of its loss in its values.
-    let values: Points<1, E, D, Taped<E, D>> = target.traced(&stacked(&images, y));
+    let both = stacked(&moved.retaped::<NoneTape>(), y);
+    let (values, tap): (Points<1, E, D, Taped<E, D>>, _) = target.traced_and_tapped(&both);
     let loss = PotentialLoss::at(config, &values.as_vec(), &transport_costs, &rows(&paired));
-    let seeds: Points<1, E, D> = x.device().tensor_from_vec(loss.slopes, (2 * n, Const));
+    let seeds: Points<1, E, D> = x.device().tensor_from_vec(loss.slopes.clone(), (2 * n, Const));
     let potential_descent = target.descend((values * seeds).sum()).map_err(at)?;
 
+    // The map, with g as it was: its slopes at the images came with those of its parameters, scaled.
+    let mut slopes = tap.take();
+    slopes.truncate(n * N);
+    for (slopes, scale) in slopes.chunks_exact_mut(N).zip(&loss.slopes) {
+        slopes.iter_mut().for_each(|s| *s /= *scale);
+    }
+    let slopes = points_on(x.device(), slopes).map_err(at)?;
+    let gain = NegDot.paired(&slopes, moved)?;
+    let map_descent = source.descend(cost.mean() + gain.mean()).map_err(at)?;
+
     let metrics = EnotMetrics {
-        map_loss: map_descent.loss,
+        map_loss: loss.map_loss,
         potential_loss: loss.regulariser - loss.dual_value,
         dual_value: loss.dual_value,
         regulariser: loss.regulariser,
@@ -196,8 +202,13 @@ where
     Ok((EnotState { step: step + 1, source, target }, metrics))
 }
 
-/// The loss of g and its slopes in the values of g.
+/// The least slope of a value: far below what rounding leaves of the others, far above the least number
+/// of `f32`.
+const TINY: f64 = 1e-20;
+
+/// The losses, and the slopes of that of g in the values of g.
 struct PotentialLoss<E> {
+    map_loss: f64,
     dual_value: f64,
     regulariser: f64,
     slopes: Vec<E>,
@@ -207,20 +218,24 @@ impl<E: Real> PotentialLoss<E> {
     /// From g at T(x), then at y, and the costs c(x, T(x)) and c(x, y).
     ///
     /// With dᵢ = c(xᵢ, T(xᵢ)) − g(T(xᵢ)) + g(yᵢ) − c(xᵢ, yᵢ), the slope in g(yᵢ) is
-    /// (2λ w(dᵢ) dᵢ − 1) / n and that in g(T(xᵢ)) its negative.
+    /// (2λ w(dᵢ) dᵢ − 1) / n and that in g(T(xᵢ)) its negative. No slope is zero: a tiny one serves as
+    /// well, and the slopes of g at the images, which come multiplied by these, are not lost.
     fn at<C>(config: &EnotConfig<C>, values: &[E], transport: &[E], paired: &[E]) -> Self {
         let n = paired.len();
         let (images, target) = values.split_at(n);
-        let mut loss = Self { dual_value: 0.0, regulariser: 0.0, slopes: vec![E::zero(); 2 * n] };
+        let slopes = vec![E::zero(); 2 * n];
+        let mut loss = Self { map_loss: 0.0, dual_value: 0.0, regulariser: 0.0, slopes };
         for i in 0..n {
             let conjugate = transport[i].double() - images[i].double();
             let dual = conjugate + target[i].double();
             let d = dual - paired[i].double();
             let weight = if d >= 0.0 { config.expectile } else { 1.0 - config.expectile };
             let weighted = config.regularisation * weight * d;
+            loss.map_loss += conjugate / n as f64;
             loss.dual_value += dual / n as f64;
             loss.regulariser += weighted * d / n as f64;
             let slope = (2.0 * weighted - 1.0) / n as f64;
+            let slope = if slope.abs() < TINY { TINY } else { slope };
             loss.slopes[i] = E::of(-slope);
             loss.slopes[n + i] = E::of(slope);
         }

@@ -30,7 +30,7 @@ mod thin;
 
 pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use adam::{AdamOp, AdamUpdate, Moments};
-pub use device::{Constants, Engine};
+pub use device::{Constants, Engine, Tap};
 pub use icnn::{IcnnOp, IcnnParameters};
 pub use linear::{linear, residual_linear, LinearOp};
 pub use mlp::MlpOp;
