@@ -16,6 +16,7 @@
 //! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 
+mod adam;
 mod icnn;
 mod learner;
 mod map_network;
@@ -27,8 +28,9 @@ mod pretrain;
 mod record;
 mod schedule;
 
+pub use adam::{AdamConfig, Clip, Decay};
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
-pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
+pub use learner::{Descent, Learner};
 pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};

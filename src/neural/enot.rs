@@ -21,10 +21,10 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Reversible, Slowed, State};
+use super::contract::{learners, readings, Reversible};
 use super::losses::{mean, stacked};
 use crate::error::{check_positive, Error, Result};
-use crate::function::{AdamConfig, Learner, MapNetwork, Persist, Potential, Record};
+use crate::function::{AdamConfig, Learner, MapNetwork, Potential};
 #[cfg(doc)]
 use crate::function::{FreeMap, PotentialMap};
 use crate::geometry::{Cost, HalfSqEuclidean, NegDot};
@@ -250,57 +250,13 @@ impl<F, G, E: Real, D: Engine<E>> Reversible for EnotState<F, G, E, D> {
     }
 }
 
-impl<F, G, E: Real, D: Engine<E>> State for EnotState<F, G, E, D> {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped for EnotState<F, G, E, D> {
-    type Map = Learner<F, E, D>;
-    fn map(&self) -> &Self::Map {
-        &self.source
-    }
-}
-
-impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
-    for EnotState<F, G, E, D>
-{
-    fn slow_down(&mut self, factor: f64) {
-        self.source.scale_rate(factor);
-        self.target.scale_rate(factor);
-    }
-}
-
-impl<F, G, E, D> Persist for EnotState<F, G, E, D>
-where
-    F: TensorCollection<E, D>,
-    G: TensorCollection<E, D>,
-    E: Real,
-    D: Engine<E>,
-{
-    fn save(&self, record: &mut Record, path: &str) {
-        self.step.save(record, &format!("{path}step"));
-        self.source.save(record, &format!("{path}source."));
-        self.target.save(record, &format!("{path}target."));
-    }
-    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
-        self.step.load(record, &format!("{path}step"), problems);
-        self.source.load(record, &format!("{path}source."), problems);
-        self.target.load(record, &format!("{path}target."), problems);
-    }
-}
-
-impl Readings for EnotMetrics {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("map_loss", self.map_loss),
-            ("potential_loss", self.potential_loss),
-            ("dual_value", self.dual_value),
-            ("regulariser", self.regulariser),
-            ("transport_cost", self.transport_cost),
-            ("map_gradient_norm", self.map_gradient_norm),
-            ("potential_gradient_norm", self.potential_gradient_norm),
-        ]
-    }
-}
+learners!(EnotState<F, G> { source, target }, map: source of F);
+readings!(EnotMetrics {
+    map_loss,
+    potential_loss,
+    dual_value,
+    regulariser,
+    transport_cost,
+    map_gradient_norm,
+    potential_gradient_norm,
+});
