@@ -288,3 +288,32 @@ fn map_steps_cut_the_batch() {
     let three = EnotConfig { map_steps: 3, ..held };
     assert!(matches!(enot_step(&three, state, &batch[0], Key::new(0)), Err(Error::Shape { .. })));
 }
+
+/// The pair of the Wasserstein-2 benchmark at D = 2, whose best affine map has 13.9.
+#[test]
+fn it_learns_the_benchmark_pair() {
+    let Some(folder) = common::data("w2bench") else { return };
+    let pair = brenier::data::w2_benchmark_pair::<2>(&folder).unwrap();
+    let [f, g, data, training, score] = Key::new(4).split();
+    let steps = 2000;
+    let adam = AdamConfig {
+        betas: (0.9, 0.99),
+        schedule: Schedule::Cosine { warm_up: 0, total: steps, floor: 0.01 },
+        ..AdamConfig::with_rate(2e-3)
+    };
+    let config: EnotConfig =
+        EnotConfig { source: adam.clone(), target: adam, ..EnotConfig::default() };
+    let (f, g): (Net, Net) = (build(f), build(g));
+    let batches = Sampled::new(pair.source().clone(), pair.target(), 256).unwrap();
+    let step = back_and_forth(
+        |s, b: &Batch<2>, k| enot_step(&config, s, b, k),
+        |s, b: &Batch<2>, k| enot_step(&config, s, b, k),
+    );
+    let state = enot_init(&config, f, g).unwrap();
+    let batches = batches.batches(data).take(steps as usize);
+    let state = run(&step, state, batches, training, &mut |_: &_, _: &_| Ok(())).unwrap();
+    let error =
+        map_error(&pair, &state.source.params().map_for(&config.cost), score, 4096).unwrap();
+    println!("{error:?}");
+    assert!(error.l2_uvp < 2.0, "{error:?}");
+}
