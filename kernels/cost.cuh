@@ -1,0 +1,71 @@
+// Forms of costs: a cost is base + scale * form(x, y), and FORM chooses the form.
+//
+//   SQUARE    |x - y|^2          half of it by the scale
+//   DISTANCE  |x - y|
+//   POWER     sum |x - y|^p      the scale is 1 / p
+//   PRODUCT   -<x, y>            cosine: of normalised points, with base 1
+//   STORED    read from a matrix
+//
+// Differences are taken before anything is summed: nothing cancels for points far from the origin.
+#pragma once
+#include "common.cuh"
+
+#define SQUARE 0
+#define DISTANCE 1
+#define POWER 2
+#define PRODUCT 3
+#define STORED 4
+
+// A sum over coordinates, continued by one.
+INLINE real add_term(real sum, real x, real y, real p) {
+#if FORM == PRODUCT
+    return fused(x, y, sum);
+#elif FORM == POWER
+    return sum + power(magnitude(x - y), p);
+#else
+    const real z = x - y;
+    return fused(z, z, sum);
+#endif
+}
+
+INLINE real form_of(real sum) {
+#if FORM == DISTANCE
+    return root(sum);
+#elif FORM == PRODUCT
+    return -sum;
+#else
+    return sum;
+#endif
+}
+
+// The derivative of the form in coordinate k of x is outer(form, p) * inner(x_k, y_k, p).
+INLINE real outer(real form, real p) {
+#if FORM == SQUARE
+    return 2;
+#elif FORM == DISTANCE
+    return form > 0 ? 1 / form : 0;
+#elif FORM == POWER
+    return p;
+#else
+    return -1;
+#endif
+}
+
+INLINE real inner(real x, real y, real p) {
+#if FORM == PRODUCT
+    return y;
+#elif FORM == POWER
+    const real z = x - y, a = magnitude(z);
+    const real slope = a > 0 ? power(a, p - 1) : 0;
+    return z < 0 ? -slope : slope;
+#else
+    return x - y;
+#endif
+}
+
+// The form between two rows of d coordinates.
+INLINE real form_between(const real* x, const real* y, int d, real p) {
+    real sum = 0;
+    for (int k = 0; k < d; ++k) sum = add_term(sum, x[k], y[k], p);
+    return form_of(sum);
+}
