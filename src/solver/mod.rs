@@ -31,6 +31,8 @@ pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, Acceleration, Annealing, Epsilon, Form, Plan, Potentials,
     SinkhornConfig, Solution, Status, Stop,
 };
+#[cfg(feature = "cuda")]
+pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};
 pub use sliced::{max_sliced_wasserstein, sliced_wasserstein, MaxSliced, Sliced, SlicedConfig};
 pub use transport::{
     exact_between, exact_transport, ExactConfig, ExactForm, ExactStatus, ExactTransport,

@@ -9,7 +9,7 @@ use crate::ops::{CostForm, Real, Scratch};
 use crate::problem::{Discrete, Ground};
 
 /// Mean, standard deviation and largest absolute value of all costs.
-struct Statistics {
+pub(crate) struct Statistics {
     mean: f64,
     deviation: f64,
     largest: f64,
@@ -18,12 +18,21 @@ struct Statistics {
 /// The ε that the solver uses. Where all costs are equal every ε gives the same plan: then a scale of 1
 /// stands for a mean or deviation of 0.
 pub(super) fn resolve<E: Real>(epsilon: Epsilon, problem: &Discrete<'_, E>) -> Result<f64> {
+    resolve_with(epsilon, problem, || statistics(problem))
+}
+
+/// The same with statistics from elsewhere.
+pub(crate) fn resolve_with<E: Real>(
+    epsilon: Epsilon,
+    problem: &Discrete<'_, E>,
+    statistics: impl Fn() -> Result<Statistics>,
+) -> Result<f64> {
     let value = match epsilon {
         Epsilon::Absolute(value) => return Ok(value),
         Epsilon::RelativeToMean(factor) => match mean_of_squares(problem) {
             Some(mean) if mean > 0.0 => factor * mean,
             _ => {
-                let Statistics { mean, deviation, largest } = statistics(problem)?;
+                let Statistics { mean, deviation, largest } = statistics()?;
                 if mean > 0.0 {
                     factor * mean
                 } else if deviation <= 1e-12 * largest {
@@ -34,14 +43,14 @@ pub(super) fn resolve<E: Real>(epsilon: Epsilon, problem: &Discrete<'_, E>) -> R
                 }
             }
         },
-        Epsilon::RelativeToStd(factor) => match statistics(problem)? {
+        Epsilon::RelativeToStd(factor) => match statistics()? {
             Statistics { deviation, largest, .. } if deviation > 1e-12 * largest => {
                 factor * deviation
             }
             Statistics { largest, .. } => factor * if largest > 0.0 { largest } else { 1.0 },
         },
         Epsilon::RelativeToMax(factor) => {
-            let Statistics { largest, .. } = statistics(problem)?;
+            let Statistics { largest, .. } = statistics()?;
             factor * if largest > 0.0 { largest } else { 1.0 }
         }
     };
@@ -99,15 +108,22 @@ fn statistics<E: Real>(problem: &Discrete<'_, E>) -> Result<Statistics> {
     });
     let [sum, squares, largest] =
         parts.iter().fold([0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2].max(b[2])]);
-    let pairs = n as f64 * m as f64;
-    let mean = sum / pairs;
-    if !(mean.is_finite() && squares.is_finite()) {
-        return Err(Error::NonFinite {
-            what: "the mean of the costs".into(),
-            value: mean,
-            step: None,
-            remedy: "scale the points or clean what the cost function returns",
-        });
+    Statistics::new([sum, squares, largest], n as f64 * m as f64)
+}
+
+impl Statistics {
+    /// Of the sum, the sum of squares and the largest absolute value of `pairs` costs.
+    pub(crate) fn new([sum, squares, largest]: [f64; 3], pairs: f64) -> Result<Self> {
+        let mean = sum / pairs;
+        if !(mean.is_finite() && squares.is_finite()) {
+            return Err(Error::NonFinite {
+                what: "the mean of the costs".into(),
+                value: mean,
+                step: None,
+                remedy: "scale the points or clean what the cost function returns",
+            });
+        }
+        let deviation = (squares / pairs - mean * mean).max(0.0).sqrt();
+        Ok(Self { mean, deviation, largest })
     }
-    Ok(Statistics { mean, deviation: (squares / pairs - mean * mean).max(0.0).sqrt(), largest })
 }

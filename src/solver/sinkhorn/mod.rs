@@ -21,3 +21,9 @@ pub use config::{Acceleration, Annealing, Epsilon, Form, SinkhornConfig, Stop};
 pub use plan::Plan;
 pub use solution::{Potentials, Solution, Status};
 pub use solve::sinkhorn;
+
+#[cfg(feature = "cuda")]
+pub(crate) use {
+    epsilon::{resolve_with, Statistics},
+    relax::Relaxation as OverRelaxation,
+};

@@ -172,7 +172,7 @@ enum Side {
 }
 
 impl Potentials {
-    pub(super) fn check<E: Real>(&self, problem: &Discrete<'_, E>) -> Result<()> {
+    pub(crate) fn check<E: Real>(&self, problem: &Discrete<'_, E>) -> Result<()> {
         let (n, m) = problem.sizes();
         for (what, v, n) in [("potential f", &self.f, n), ("potential g", &self.g, m)] {
             if v.len() != n {

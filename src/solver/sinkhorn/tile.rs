@@ -68,7 +68,7 @@ impl<'a, E: Real> Tiles<'a, E> {
                 tiles.kind = if few { Kind::Product } else { Kind::MatrixProduct };
                 scale.sqrt()
             }
-            CostForm::Other => return tiles,
+            CostForm::PowerSum { .. } | CostForm::Other => return tiles,
         };
         let wide = |cloud: &[E]| cloud.iter().map(|v| v.double()).collect::<Vec<f64>>();
         let (mut x, mut y) = (wide(x), wide(y));
