@@ -37,21 +37,26 @@ INLINE double larger(double a, double b) { return fmax(a, b); }
 INLINE float fused(float a, float b, float c) { return fmaf(a, b, c); }
 INLINE double fused(double a, double b, double c) { return fma(a, b, c); }
 
-// x^p for x >= 0 and p > 0 within a few units in the last place; 0 below the normal numbers. With
+// x^p for x >= 0 and p > 0, as well as the exponential of 2 allows; 0 below the normal numbers. With
 // x = 2^n y, y in [sqrt(1/2), sqrt(2)): log2 y = 2 artanh(s) / ln 2 with s = (y - 1) / (y + 1) by its
-// series to s^9, and the whole part of p n becomes exponent bits, so that no digit of it is lost.
+// series to s^9. The first term of it is carried as a sum of two numbers, and the whole part of the
+// exponent becomes exponent bits, so that p does not amplify rounding.
 INLINE float power(float x, float p) {
+    const float TWICE = 2.885390082f, TWICE_REST = 3.851926e-8f;
     const int bits = __float_as_int(x), n = (bits - 0x3f3504f3) >> 23;
     const float y = __int_as_float(bits - (n << 23));
-    const float s = (y - 1) / (y + 1), q = s * s;
+    const float down = y - 1, up = y + 1, up_rest = y - (up - 1);
+    const float s = down / up, s_rest = fmaf(-s, up_rest, fmaf(-s, up, down)) / up, q = s * s;
     float series = fmaf(q, 1 / 9.0f, 1 / 7.0f);
     series = fmaf(q, series, 1 / 5.0f);
     series = fmaf(q, series, 1 / 3.0f);
-    series = fmaf(q, series, 1.0f);
-    const float whole = fminf(fmaxf(rintf(p * n), -126.0f), 127.0f);
-    const float rest = fmaf(p, (float)n, -whole);
-    const float fraction = power2(fmaf(p * 2.885390082f, s * series, rest));
-    return x < 1.17549435e-38f ? 0.0f : fraction * __int_as_float(((int)whole + 127) << 23);
+    const float log = TWICE * s;
+    const float log_rest = fmaf(TWICE, s, -log) + fmaf(TWICE_REST, s, TWICE * fmaf(s * q, series, s_rest));
+    const float product = p * log, product_rest = fmaf(p, log, -product) + p * log_rest;
+    const float whole = fminf(fmaxf(rintf(fmaf(p, (float)n, product)), -126.0f), 127.0f);
+    const float fraction = power2(fmaf(p, (float)n, -whole) + product + product_rest);
+    const float result = fraction * __int_as_float(((int)whole + 127) << 23);
+    return p == 1 ? x : x < 1.17549435e-38f ? 0.0f : result;
 }
 INLINE double power(double x, double p) { return exp2(p * log2(x)); }
 

@@ -111,7 +111,9 @@ impl<N: Element> Buffer<N> {
             return Ok(());
         }
         let copy = self.device.stream.memcpy_htod(values, &mut self.slice);
-        copy.map_err(driver("copy to the device"))
+        copy.map_err(driver("copy to the device"))?;
+        // CUDA only promises that the numbers are no longer read after the stream is done.
+        self.device.synchronise()
     }
 
     /// A copy on the host, after all work queued before.

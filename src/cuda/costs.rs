@@ -3,9 +3,9 @@
 use super::buffer::{Buffer, DeviceReal};
 use super::device::CudaDevice;
 use super::finish::merge;
-use super::form::{DeviceCost, STORED};
+use super::form::DeviceCost;
 use super::launch::{int, tile_rows, Grid};
-use super::resident::directions;
+use super::resident::{cost_of, directions};
 use super::schedule::schedule;
 use crate::error::{check_count, Error, Result};
 use crate::ops::RowCost;
@@ -63,13 +63,22 @@ pub fn cost_matrix<E: DeviceReal, C: RowCost<E>>(
 ) -> Result<Buffer<E>> {
     let cost = DeviceCost::new(cost.form())?;
     let clouds = Clouds::new(x, y, d, cost)?;
-    let (n, m, device) = (clouds.n, clouds.m, x.device());
+    pairwise(cost, clouds.points(), (clouds.n, clouds.m), d)
+}
+
+/// The matrix of costs of points or directions.
+pub(super) fn pairwise<E: DeviceReal>(
+    cost: DeviceCost,
+    [x, y]: [&Buffer<E>; 2],
+    (n, m): (usize, usize),
+    d: usize,
+) -> Result<Buffer<E>> {
+    let device = x.device();
     let mut out = Buffer::zeros(device, n * m)?;
     let kernel = device.modules().kernel::<E>("cost_matrix", Some(cost.form), "cost_matrix")?;
-    let [from, to] = clouds.points();
     let args = vec![
-        from.read(),
-        to.read(),
+        x.read(),
+        y.read(),
         int("source points", n)?.into(),
         int("target points", m)?.into(),
         int("dimension", d)?.into(),
@@ -169,9 +178,9 @@ pub(super) fn through_directions<E: DeviceReal>(
 pub(super) fn statistics<E: DeviceReal>(
     device: &CudaDevice,
     problem: &Discrete<'_, E>,
-    cost: DeviceCost,
 ) -> Result<Statistics> {
     let (n, m) = problem.sizes();
+    let (cost, _) = cost_of(problem)?;
     let kernel = device.modules().kernel::<E>("cost_matrix", Some(cost.form), "cost_statistics")?;
     let blocks = n.div_ceil(tile_rows(E::BITS));
     let mut out = Buffer::zeros(device, 3 * blocks)?;
@@ -192,7 +201,6 @@ pub(super) fn statistics<E: DeviceReal>(
     };
     match &problem.ground {
         Ground::Matrix(costs) => {
-            debug_assert_eq!(cost, STORED);
             let costs = Buffer::upload(device, costs)?;
             run(&costs, &costs, m, &mut out)?;
         }

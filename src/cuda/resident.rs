@@ -1,6 +1,7 @@
 //! Problems on the device.
 
 use super::buffer::{Buffer, DeviceReal};
+use super::costs::pairwise;
 use super::device::CudaDevice;
 use super::form::{DeviceCost, STORED};
 use super::launch::{int, Grid};
@@ -102,15 +103,37 @@ impl<'p, E: DeviceReal> Resident<'p, E> {
             matrix,
             epsilon: Vec::new(),
         };
-        for k in 0..2 {
-            let schedule = this.schedule(k, this.half_rows()?, None, |_| true);
-            let rows = *this.sides[k].starts.last().unwrap_or(&0);
-            let half = &mut this.sides[k].half;
-            half.tops = Buffer::zeros(device, rows * schedule.splits)?;
-            half.sums = Buffer::zeros(device, rows * schedule.splits)?;
-            this.set_tasks(k, &schedule)?;
-        }
+        this.plan_half_steps()?;
         Ok(this)
+    }
+
+    /// Computes the matrix of costs once, n·m numbers; half steps then read it instead of the points.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is more than one problem; [`Error::Device`] if memory is short.
+    pub fn store(mut self) -> Result<Self> {
+        if self.problems.len() > 1 {
+            return Err(Error::shape("problems with a stored matrix", 1, self.problems.len()));
+        }
+        if self.matrix.is_none() {
+            let [x, y] = [&self.sides[0].points, &self.sides[1].points];
+            self.matrix = Some(pairwise(self.cost, [x, y], self.problems[0].sizes(), self.d)?);
+            (self.cost, self.d) = (STORED, 0);
+            self.plan_half_steps()?;
+        }
+        Ok(self)
+    }
+
+    fn plan_half_steps(&mut self) -> Result<()> {
+        for k in 0..2 {
+            let schedule = self.schedule(k, self.half_rows()?, None, |_| true);
+            let parts = self.points(k) * schedule.splits;
+            let half = &mut self.sides[k].half;
+            half.tops = Buffer::zeros(&self.device, parts)?;
+            half.sums = Buffer::zeros(&self.device, parts)?;
+            self.set_tasks(k, &schedule)?;
+        }
+        Ok(())
     }
 
     /// Rows of a block of the half step.

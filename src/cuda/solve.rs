@@ -8,7 +8,7 @@ use super::resident::{cost_of, Resident};
 use crate::error::{Error, Result};
 use crate::problem::Discrete;
 use crate::solver::{
-    resolve_with, Acceleration, OverRelaxation, Potentials, SinkhornConfig, Solution, Status,
+    resolve_with, Acceleration, Form, OverRelaxation, Potentials, SinkhornConfig, Solution, Status,
 };
 
 /// Iterations between two looks at the errors, which wait for the device.
@@ -18,11 +18,11 @@ const WINDOW: usize = 8;
 /// outputs.
 ///
 /// Updates are in the logarithmic domain, in the number type of the problem, without the matrix of
-/// costs; [`Form`](crate::solver::Form) is not looked at: clouds are online and matrices stored. A small
-/// problem (n·m up to about 12 000 in `f32`) is solved by one block, without over-relaxation. Errors are
-/// looked at every few iterations, so that the iterations may be some more than on the CPU.
+/// costs unless the form is [`Form::Stored`]. With [`Form::Auto`] a small problem (n·m up to about 12 000
+/// in `f32`) is solved by one block, without over-relaxation. Errors are looked at every few iterations,
+/// so that the iterations may be some more than on the CPU.
 ///
-/// Time O(n·m·d) per iteration, memory O(n + m).
+/// Time O(n·m·d) per iteration and memory O(n + m); with [`Form::Stored`] O(n·m) for both.
 ///
 /// # Errors
 /// Those of the CPU's solver; [`Error::InvalidConfig`] for costs that are functions;
@@ -33,8 +33,9 @@ pub fn sinkhorn<E: DeviceReal>(
     problem: &Discrete<'_, E>,
     start: Option<&Potentials>,
 ) -> Result<Solution> {
-    let mut solutions = Resident::new(device, &[problem])?.solve(config, &[start])?;
-    solutions.pop().ok_or_else(|| Error::shape("solutions", 1, 0))
+    let resident = Resident::new(device, &[problem])?;
+    let mut resident = if config.form == Form::Stored { resident.store()? } else { resident };
+    resident.solve(config, &[start])?.pop().ok_or_else(|| Error::shape("solutions", 1, 0))
 }
 
 /// [`sinkhorn`] for problems of any sizes and costs; those of one cost and dimension at once. The
@@ -53,10 +54,14 @@ pub fn sinkhorn_batch<E: DeviceReal>(
         if solutions[first].is_some() {
             continue;
         }
-        let dense = costs[first].1 == 0;
-        let alike = |k: &usize| *k == first || (!dense && costs[*k] == costs[first]);
+        let alone = costs[first].1 == 0 || config.form == Form::Stored;
+        let alike = |k: &usize| *k == first || (!alone && costs[*k] == costs[first]);
         let group: Vec<usize> = (first..problems.len()).filter(alike).collect();
         let together: Vec<&Discrete<'_, E>> = group.iter().map(|k| &problems[*k]).collect();
+        if let (true, [problem]) = (alone, &together[..]) {
+            solutions[first] = Some(sinkhorn(device, config, problem, None)?);
+            continue;
+        }
         let starts = vec![None; group.len()];
         let solved = Resident::new(device, &together)?.solve(config, &starts)?;
         for (k, solution) in group.into_iter().zip(solved) {
@@ -94,9 +99,8 @@ impl<E: DeviceReal> Resident<'_, E> {
         for (problem, start) in self.problems.iter().zip(starts) {
             start.map_or(Ok(()), |p| p.check(problem))?;
         }
-        let resolve = |p: &&Discrete<'_, E>| {
-            resolve_with(config.epsilon, p, || statistics(&self.device, p, self.cost))
-        };
+        let resolve =
+            |p: &&Discrete<'_, E>| resolve_with(config.epsilon, p, || statistics(&self.device, p));
         let epsilon = self.problems.iter().map(resolve).collect::<Result<Vec<f64>>>()?;
         let factors = factors(config);
         let scaled = |factor: f64| epsilon.iter().map(|e| e * factor).collect::<Vec<f64>>();
@@ -106,7 +110,7 @@ impl<E: DeviceReal> Resident<'_, E> {
                 iterations: 0,
                 status: Status::IterationLimit,
                 active: true,
-                small: self.is_small(p),
+                small: config.form == Form::Auto && self.is_small(p),
                 relaxation: OverRelaxation::new(),
                 before: 1.0,
             })
