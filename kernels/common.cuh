@@ -58,7 +58,7 @@ INLINE float power(float x, float p) {
     const float result = fraction * __int_as_float(((int)whole + 127) << 23);
     return p == 1 ? x : x < 1.17549435e-38f ? 0.0f : result;
 }
-INLINE double power(double x, double p) { return exp2(p * log2(x)); }
+INLINE double power(double x, double p) { return p == 1 ? x : exp2(p * log2(x)); }
 
 // Numbers from aligned memory, 16 or more bytes at a time where there are four.
 INLINE void load4(const float* from, float* to) {

@@ -31,7 +31,7 @@ INLINE void join8(Lse& a, const real* z) {
 #define OWN 1
 #endif
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, 4)
 softmin(const int* __restrict__ tasks, const real* __restrict__ x, const real* __restrict__ y, int d,
         int stride, real p, const real* __restrict__ h, const real* __restrict__ sides,
         real* __restrict__ tops, real* __restrict__ sums, int rows) {
@@ -51,9 +51,12 @@ softmin(const int* __restrict__ tasks, const real* __restrict__ x, const real* _
     for (int j0 = task.column; j0 < task.column_end; j0 += TILE) {
         const int here = min(TILE, task.column_end - j0);
         __syncthreads();
-        for (int t = threadIdx.x; t < TILE * DIM; t += THREADS)
-            ys[t] = t < here * DIM ? y[(long long)j0 * DIM + t] : 0;
-        for (int t = threadIdx.x; t < TILE; t += THREADS) hs[t] = t < here ? h[j0 + t] : NOTHING;
+#pragma unroll
+        for (int from = 0; from < TILE * DIM; from += THREADS) {
+            const int t = from + (int)threadIdx.x;
+            if (t < TILE * DIM) ys[t] = t < here * DIM ? y[(long long)j0 * DIM + t] : 0;
+        }
+        if (threadIdx.x < TILE) hs[threadIdx.x] = threadIdx.x < here ? h[j0 + threadIdx.x] : NOTHING;
         __syncthreads();
 #pragma unroll 1
         for (int c = 0; c < here; c += 8) {

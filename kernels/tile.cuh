@@ -41,8 +41,9 @@ struct Source {
 
 template <int PITCH, int COUNT>
 INLINE void fill_chunk(real* chunk, const real* points, int first, int end, int d, int k0) {
-    for (int t = threadIdx.x; t < COUNT * CHUNK; t += TILE_THREADS) {
-        const int i = t / CHUNK, k = t % CHUNK;
+#pragma unroll
+    for (int from = 0; from < COUNT * CHUNK; from += TILE_THREADS) {
+        const int i = (from + (int)threadIdx.x) / CHUNK, k = (int)threadIdx.x % CHUNK;
         const bool inside = first + i < end && k0 + k < d;
         chunk[k * PITCH + i] = inside ? points[(long long)(first + i) * d + k0 + k] : 0;
     }

@@ -25,9 +25,13 @@ fn a_device_that_is_not_there_is_an_error_that_names_what_was_looked_for() {
 fn without_a_driver_opening_is_an_error() {
     // In a process of its own, since the emulated driver stays in this one.
     if std::env::var_os("BRENIER_NO_DRIVER").is_some() {
-        let error = CudaDevice::open(0).expect_err("no driver on this machine");
-        assert!(matches!(error, Error::NoDevice { .. }), "{error}");
-        assert!(error.to_string().contains("libcuda.so"), "{error}");
+        match CudaDevice::open(0) {
+            Err(error @ Error::NoDevice { .. }) => {
+                assert!(error.to_string().contains("libcuda.so"), "{error}");
+            }
+            Err(other) => panic!("{other}"),
+            Ok(device) => println!("skipped: this machine has {device:?}"),
+        }
         return;
     }
     if is_real() {
@@ -39,12 +43,7 @@ fn without_a_driver_opening_is_an_error() {
         .env("BRENIER_NO_DRIVER", "1")
         .output()
         .expect("a process");
-    let found = ["libcuda.so", "libcuda.so.1"]
-        .iter()
-        // SAFETY: nothing is called.
-        .any(|name| unsafe { libloading::Library::new(*name) }.is_ok());
-    // This process may have the emulated driver by now; the other had only the machine's.
-    assert!(run.status.success() || found, "{run:?}");
+    assert!(run.status.success(), "{run:?}");
 }
 
 #[test]
