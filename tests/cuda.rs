@@ -1,5 +1,4 @@
 //! Opening devices, buffers, streams.
-#![cfg(feature = "cuda")]
 
 mod emulated;
 

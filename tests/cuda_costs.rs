@@ -1,5 +1,4 @@
 //! Cost matrices and their gradients on the device against loops in double precision.
-#![cfg(feature = "cuda")]
 
 mod emulated;
 
@@ -14,7 +13,8 @@ const SIZES: [(usize, usize, usize); 6] =
 
 /// Cost by its formula, with the rounding of the number type in every step.
 fn plain<E: DeviceReal>(name: &str, x: &[E], y: &[E]) -> E {
-    let sum = |term: &dyn Fn(E, E) -> E| x.iter().zip(y).fold(E::zero(), |s, (x, y)| s + term(*x, *y));
+    let sum =
+        |term: &dyn Fn(E, E) -> E| x.iter().zip(y).fold(E::zero(), |s, (x, y)| s + term(*x, *y));
     let square = || sum(&|x, y| (x - y) * (x - y));
     let power = |p: f64| sum(&|x, y| (x - y).abs().powf(E::of(p))) / E::of(p);
     let dot = || sum(&|x, y| x * y);
@@ -58,7 +58,11 @@ fn check<E: DeviceReal, C: RowCost<E>>(device: &CudaDevice, name: &str, cost: &C
                 // The truth is in the same precision: both round 3 times per coordinate, and powers
                 // amplify the rounding of logarithms up to log₂(1e4) times.
                 let bound = 3e-16 * (30.0 + 3.0 * d as f64) * largest(&truth).max(1.0);
-                assert!(distance(&found, &truth) <= bound, "{what}: {:e}", distance(&found, &truth));
+                assert!(
+                    distance(&found, &truth) <= bound,
+                    "{what}: {:e}",
+                    distance(&found, &truth)
+                );
             } else {
                 twice_plain::<E>(&what, &found, &matrix::<E>(name, &xs, &ys, d), &truth);
             }

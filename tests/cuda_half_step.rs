@@ -1,5 +1,4 @@
 //! One half step of Sinkhorn's algorithm on the device against loops in double precision.
-#![cfg(feature = "cuda")]
 
 mod emulated;
 
@@ -73,8 +72,7 @@ fn check<E: DeviceReal, C: RowCost<E> + RowCost<f64>>(
     // Rounding must not leave the sum of weights, which the device divides by.
     let mass: f64 = bs.iter().map(|v| v.double()).sum();
     let g: Vec<f64> = Key::new(4).normal(m).iter().map(|v| epsilon * f64::from(*v)).collect();
-    let relaxation =
-        if tau < 1.0 { Relaxation::Kl { tau } } else { Relaxation::Balanced };
+    let relaxation = if tau < 1.0 { Relaxation::Kl { tau } } else { Relaxation::Balanced };
     let problem = Discrete::clouds(cost, &xs, &ys, d).unwrap();
     let problem = problem.with_source_weights(&rounded(&a)).unwrap();
     let problem = problem.with_target_weights(&bs).unwrap();
@@ -104,7 +102,8 @@ fn check<E: DeviceReal, C: RowCost<E> + RowCost<f64>>(
 fn cases(dimensions: &[usize]) -> Vec<Case> {
     let mut cases = Vec::new();
     for &d in dimensions {
-        for (k, sizes) in [(1, 1, d), (1, 270, d), (40, 1, d), (33, 300, d)].into_iter().enumerate() {
+        for (k, sizes) in [(1, 1, d), (1, 270, d), (40, 1, d), (33, 300, d)].into_iter().enumerate()
+        {
             for data in EVERY_DATA {
                 let tiny = if data == Data::NearlyEqual { 1e-11 } else { 1e-3 };
                 for epsilon in [0.3, tiny] {

@@ -1,5 +1,4 @@
 //! Plans on the device: products, barycentric maps, gradients, samples.
-#![cfg(feature = "cuda")]
 
 mod emulated;
 
@@ -140,13 +139,8 @@ fn check<E: DeviceReal, C: RowCost<E> + RowCost<f64> + RowCost<f32>>(
     near("gradient in y", &of_y.download().unwrap(), &slopes(cost, &turned, &y, &x, d), &expected);
     // The barycentric map also of the source without weight: that of any other weight.
     let uniform = vec![1.0 / n as f64; n];
-    let full = plain::<f64, C>(
-        cost,
-        [&solved.x, &solved.y],
-        d,
-        [&uniform, truth_weights[1]],
-        &solution,
-    );
+    let full =
+        plain::<f64, C>(cost, [&solved.x, &solved.y], d, [&uniform, truth_weights[1]], &solution);
     let (moved, sums) = (product(&full, &solved.y, n, d), product(&full, &vec![1.0; m], n, 1));
     let expected: Vec<f64> = (0..n * d).map(|k| moved[k] / sums[k / d]).collect();
     let image = plan.barycentric().unwrap().download().unwrap();

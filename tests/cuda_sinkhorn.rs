@@ -1,5 +1,4 @@
 //! The solver on the device against the solver on the CPU in double precision.
-#![cfg(feature = "cuda")]
 
 mod emulated;
 
@@ -251,8 +250,7 @@ fn the_same_bits_in_every_order() {
         .collect();
     in_every_order(|device| {
         let kl = Relaxation::Kl { tau: 0.9 };
-        let problem =
-            |[x, y]: &'_ [Vec<f32>; 2]| Discrete::clouds(&SqEuclidean, x, y, 2).unwrap();
+        let problem = |[x, y]: &'_ [Vec<f32>; 2]| Discrete::clouds(&SqEuclidean, x, y, 2).unwrap();
         let problems: Vec<Discrete<'_, f32>> =
             data.iter().map(|d| Discrete::clouds(&SqEuclidean, &d[0], &d[1], 2).unwrap()).collect();
         let relaxed = vec![problem(&data[0]).relaxed(kl, kl).unwrap()];

@@ -54,13 +54,8 @@ pub fn device() -> Device {
 
 /// The same results, bit for bit, in five orders of threads, warps and blocks.
 pub fn in_every_order(results: impl Fn(&CudaDevice) -> Vec<u64>) {
-    let orders = [
-        Order::Ascending,
-        Order::Descending,
-        Order::Random(1),
-        Order::Random(2),
-        Order::Random(3),
-    ];
+    let orders =
+        [Order::Ascending, Order::Descending, Order::Random(1), Order::Random(2), Order::Random(3)];
     let mut first: Option<Vec<u64>> = None;
     for order in orders {
         let device = device_with(Settings { order, ..Default::default() });
