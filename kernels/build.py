@@ -20,7 +20,7 @@ import zipfile
 HERE = pathlib.Path(__file__).resolve().parent
 WHEEL = "nvidia-cuda-nvrtc-cu12==12.1.105"
 ARCHITECTURE = "compute_70"
-FORMS = ["square", "distance", "power", "product"]
+FORMS = ["square", "distance", "power", "product", "cosine"]
 # Numbers of coordinates with a half step of their own, in f32.
 DIMENSIONS = {"square": [2, 3, 8, 16, 32, 64], "distance": [2, 3], "product": [2, 3, 8, 16, 32, 64]}
 

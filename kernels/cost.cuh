@@ -1,9 +1,10 @@
-// Forms of costs: a cost is base + scale * form(x, y), and FORM chooses the form.
+// Forms of costs: a cost is scale * form(x, y), and FORM chooses the form.
 //
 //   SQUARE    |x - y|^2          half of it by the scale
 //   DISTANCE  |x - y|
 //   POWER     sum |x - y|^p      the scale is 1 / p
-//   PRODUCT   -<x, y>            cosine: of normalised points, with base 1
+//   PRODUCT   -<x, y>
+//   COSINE    1 - <x, y> / (|x||y|), as |x - y|^2 / 2 of directions; see points.cu for points at 0
 //   STORED    read from a matrix
 //
 // Differences are taken before anything is summed: nothing cancels for points far from the origin.
@@ -14,7 +15,11 @@
 #define DISTANCE 1
 #define POWER 2
 #define PRODUCT 3
-#define STORED 4
+#define COSINE 4
+#define STORED 5
+
+// Farther apart than two directions can be.
+#define APART 8
 
 // A sum over coordinates, continued by one.
 INLINE real add_term(real sum, real x, real y, real p) {
@@ -33,6 +38,8 @@ INLINE real form_of(real sum) {
     return root(sum);
 #elif FORM == PRODUCT
     return -sum;
+#elif FORM == COSINE
+    return sum < APART ? sum / 2 : 1;
 #else
     return sum;
 #endif
@@ -46,8 +53,10 @@ INLINE real outer(real form, real p) {
     return form > 0 ? 1 / form : 0;
 #elif FORM == POWER
     return p;
-#else
+#elif FORM == PRODUCT
     return -1;
+#else
+    return 1;
 #endif
 }
 
@@ -58,6 +67,9 @@ INLINE real inner(real x, real y, real p) {
     const real z = x - y, a = magnitude(z);
     const real slope = a > 0 ? power(a, p - 1) : 0;
     return z < 0 ? -slope : slope;
+#elif FORM == COSINE
+    // What points along x, projecting to the tangent removes again.
+    return magnitude(x - y) < APART ? x - y : 0;
 #else
     return x - y;
 #endif

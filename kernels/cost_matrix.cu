@@ -1,10 +1,10 @@
 // Matrices of costs, their gradients in the points, and the sums that a relative epsilon needs.
 #include "contract.cuh"
 
-// out[i][j] = base + scale * form(x_i, y_j). Blocks go through the tiles row by row.
+// out[i][j] = scale * form(x_i, y_j). Blocks go through the tiles row by row.
 extern "C" __global__ void __launch_bounds__(TILE_THREADS)
 cost_matrix(const real* __restrict__ x, const real* __restrict__ y, int n, int m, int d, real p, real scale,
-            real base, real* __restrict__ out) {
+            real* __restrict__ out) {
     __shared__ __align__(16) Chunk chunk;
     const int across = (m + TILE_COLUMNS - 1) / TILE_COLUMNS;
     const int row = blockIdx.x / across * TILE_ROWS, column = blockIdx.x % across * TILE_COLUMNS;
@@ -16,7 +16,7 @@ cost_matrix(const real* __restrict__ x, const real* __restrict__ y, int n, int m
 #pragma unroll
         for (int q = 0; q < COLUMNS_HERE; ++q) {
             const int i = row + tile_row(r), j = column + tile_column(q);
-            if (i < n && j < m) out[(long long)i * m + j] = fused(scale, forms[r][q], base);
+            if (i < n && j < m) out[(long long)i * m + j] = scale * forms[r][q];
         }
 }
 
@@ -63,7 +63,7 @@ cost_gradient(const int* __restrict__ tasks, const real* __restrict__ x, const r
 // Of the costs of a tile's rows each: sum, sum of squares, largest absolute value.
 extern "C" __global__ void __launch_bounds__(TILE_THREADS)
 cost_statistics(const real* __restrict__ x, const real* __restrict__ y, int n, int m, int d, int stride,
-                real p, real scale, real base, double* __restrict__ out) {
+                real p, real scale, double* __restrict__ out) {
     __shared__ __align__(16) Chunk chunk;
     __shared__ double scratch[32];
     const Source source = {x, y, d, stride, p};
@@ -79,7 +79,7 @@ cost_statistics(const real* __restrict__ x, const real* __restrict__ y, int n, i
 #pragma unroll
             for (int q = 0; q < COLUMNS_HERE; ++q) {
                 const bool inside = row + tile_row(r) < n && column + tile_column(q) < m;
-                const real c = inside ? fused(scale, forms[r][q], base) : 0;
+                const real c = inside ? scale * forms[r][q] : 0;
                 part += c;
                 part_squares = fused((double)c, (double)c, part_squares);
                 top = larger(top, magnitude(c));

@@ -57,8 +57,11 @@ INLINE void begin(const Marginal& own, const real* potentials) {
     }
 }
 
-INLINE void end(const Marginal& own, real* potentials) {
-    for (int i = threadIdx.x; i < own.count; i += THREADS) potentials[i] = own.potentials[i];
+INLINE void end(const Marginal& own, real* potentials, real* h) {
+    for (int i = threadIdx.x; i < own.count; i += THREADS) {
+        potentials[i] = own.potentials[i];
+        h[i] = own.h[i];
+    }
 }
 
 // Dynamic shared memory: rows * (columns | 1) + 2 rows + 2 columns numbers of the largest problem.
@@ -70,8 +73,8 @@ small_sinkhorn(const int* __restrict__ problems, const int* __restrict__ starts,
                int d, real p, const real* __restrict__ sides, const real* __restrict__ sides2,
                const real* __restrict__ weights, const real* __restrict__ weights2,
                const real* __restrict__ log_weights, const real* __restrict__ log_weights2,
-               real* __restrict__ potentials, real* __restrict__ potentials2, int limit, int every,
-               double tolerance, int* __restrict__ outcome) {
+               real* __restrict__ potentials, real* __restrict__ potentials2, real* __restrict__ h,
+               real* __restrict__ h2, int limit, int every, double tolerance, int* __restrict__ outcome) {
     extern __shared__ __align__(16) real memory[];
     __shared__ double scratch[32];
     __shared__ Lse scratch2[32];
@@ -112,8 +115,8 @@ small_sinkhorn(const int* __restrict__ problems, const int* __restrict__ starts,
             met = error + half_step(b, a, costs, true, scratch) <= tolerance;
         }
     }
-    end(a, potentials + from);
-    end(b, potentials2 + from2);
+    end(a, potentials + from, h + from);
+    end(b, potentials2 + from2, h2 + from2);
     if (threadIdx.x == 0) {
         outcome[2 * k] = iteration;
         outcome[2 * k + 1] = met;

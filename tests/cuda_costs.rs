@@ -11,36 +11,8 @@ use emulated::*;
 const SIZES: [(usize, usize, usize); 6] =
     [(1, 1, 1), (1, 131, 2), (35, 1, 3), (33, 129, 8), (18, 140, 17), (5, 7, 300)];
 
-/// Cost by its formula, with the rounding of the number type in every step.
-fn plain<E: DeviceReal>(name: &str, x: &[E], y: &[E]) -> E {
-    let sum =
-        |term: &dyn Fn(E, E) -> E| x.iter().zip(y).fold(E::zero(), |s, (x, y)| s + term(*x, *y));
-    let square = || sum(&|x, y| (x - y) * (x - y));
-    let power = |p: f64| sum(&|x, y| (x - y).abs().powf(E::of(p))) / E::of(p);
-    let dot = || sum(&|x, y| x * y);
-    match name {
-        "square" => square(),
-        "half" => E::of(0.5) * square(),
-        "distance" => square().sqrt(),
-        "power 1" => power(1.0),
-        "power 1.5" => power(1.5),
-        "power 4" => power(4.0),
-        "product" => -dot(),
-        "cosine" => {
-            let norm = |v: &[E]| v.iter().fold(E::zero(), |s, v| s + *v * *v).sqrt();
-            let both = norm(x) * norm(y);
-            if both > E::zero() {
-                E::one() - dot() / both
-            } else {
-                E::one()
-            }
-        }
-        other => panic!("{other}"),
-    }
-}
-
 fn matrix<E: DeviceReal>(name: &str, x: &[E], y: &[E], d: usize) -> Vec<f64> {
-    let row = |x| y.chunks_exact(d).map(move |y| plain(name, x, y).double());
+    let row = |x| y.chunks_exact(d).map(move |y| plain_cost(name, x, y).double());
     x.chunks_exact(d).flat_map(row).collect()
 }
 

@@ -35,7 +35,8 @@ fn compare<E: DeviceReal>(
     let found = sinkhorn(device, config, small, None).unwrap();
     let tight = Stop::Tolerance { tolerance: 1e-11, limit: 100_000 };
     let truth = solver::sinkhorn(&SinkhornConfig { stop: tight, ..*config }, exact, None).unwrap();
-    assert_eq!((truth.status, found.status), (Status::Converged, Status::Converged));
+    let what = format!("{config:?} f{} {found:?}", 8 * size_of::<E>());
+    assert_eq!((truth.status, found.status), (Status::Converged, Status::Converged), "{what}");
     let (p, q) = (plan(&found, exact), plan(&truth, exact));
     let apart: f64 = p.iter().zip(&q).map(|(p, q)| (p - q).abs()).sum();
     assert!(apart <= close * truth.mass, "plans {apart:e} apart");
@@ -250,10 +251,9 @@ fn the_same_bits_in_every_order() {
         .collect();
     in_every_order(|device| {
         let kl = Relaxation::Kl { tau: 0.9 };
-        let problem = |[x, y]: &'_ [Vec<f32>; 2]| Discrete::clouds(&SqEuclidean, x, y, 2).unwrap();
         let problems: Vec<Discrete<'_, f32>> =
             data.iter().map(|d| Discrete::clouds(&SqEuclidean, &d[0], &d[1], 2).unwrap()).collect();
-        let relaxed = vec![problem(&data[0]).relaxed(kl, kl).unwrap()];
+        let relaxed = vec![problems[0].clone().relaxed(kl, kl).unwrap()];
         let mut all = Vec::new();
         for (problems, form) in
             [(&problems, Form::Auto), (&problems, Form::Online), (&relaxed, Form::Auto)]

@@ -33,8 +33,8 @@ impl<'b, E: DeviceReal> Clouds<'b, E> {
             }
         }
         let (n, m) = (x.len() / d, y.len() / d);
-        let of = |cloud, n| directions(x.device(), cloud, n, d);
-        let directions = if cost.directions { Some([of(x, n)?, of(y, m)?]) } else { None };
+        let of = |cloud, n, side| directions(x.device(), cloud, n, d, side);
+        let directions = if cost.directions { Some([of(x, n, 0)?, of(y, m, 1)?]) } else { None };
         Ok(Self { x, y, directions, n, m, d })
     }
 
@@ -84,7 +84,6 @@ pub(super) fn pairwise<E: DeviceReal>(
         int("dimension", d)?.into(),
         E::of(cost.p).scalar(),
         E::of(cost.scale).scalar(),
-        E::of(cost.base).scalar(),
         out.write(),
     ];
     let blocks = n.div_ceil(tile_rows(E::BITS)) * m.div_ceil(128);
@@ -194,7 +193,6 @@ pub(super) fn statistics<E: DeviceReal>(
             1.into(),
             E::of(cost.p).scalar(),
             E::of(cost.scale).scalar(),
-            E::of(cost.base).scalar(),
             out.write(),
         ];
         kernel.launch(device, Grid::line(blocks, 128), args)

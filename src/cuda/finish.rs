@@ -96,7 +96,7 @@ impl<E: DeviceReal> Resident<'_, E> {
         let none = Buffer::zeros(&self.device, 1)?;
         let sums = (&partial, &weights);
         merge(&self.device, sums, (schedule.splits, rows, 1), &none, true, &mut out)?;
-        let mean = |form: &E| self.cost.base + self.cost.scale * form.double();
+        let mean = |form: &E| self.cost.scale * form.double();
         Ok(out.download()?.iter().map(mean).collect())
     }
 

@@ -1,4 +1,4 @@
-//! Costs as the kernels know them: base + scale · form(x, y).
+//! Costs as the kernels know them: scale · form(x, y).
 
 use crate::error::{Error, Result};
 use crate::ops::CostForm;
@@ -8,7 +8,6 @@ pub(super) struct DeviceCost {
     /// Part of the names of modules.
     pub(super) form: &'static str,
     pub(super) scale: f64,
-    pub(super) base: f64,
     /// The exponent of powers.
     pub(super) p: f64,
     /// Whether points are divided by their lengths first.
@@ -17,7 +16,7 @@ pub(super) struct DeviceCost {
 
 /// Costs that are read from a matrix.
 pub(super) const STORED: DeviceCost =
-    DeviceCost { form: "stored", scale: 1.0, base: 0.0, p: 1.0, directions: false };
+    DeviceCost { form: "stored", scale: 1.0, p: 1.0, directions: false };
 
 impl DeviceCost {
     pub(super) fn new(form: CostForm) -> Result<Self> {
@@ -27,7 +26,7 @@ impl DeviceCost {
             CostForm::Distance => Ok(Self { form: "distance", ..plain }),
             CostForm::PowerSum { p } => Ok(Self { form: "power", scale: 1.0 / p, p, ..plain }),
             CostForm::NegativeProduct => Ok(Self { form: "product", ..plain }),
-            CostForm::Cosine => Ok(Self { form: "product", base: 1.0, directions: true, ..plain }),
+            CostForm::Cosine => Ok(Self { form: "cosine", directions: true, ..plain }),
             CostForm::Other => Err(Error::config(
                 "cost",
                 "a function",

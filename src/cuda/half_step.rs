@@ -25,7 +25,6 @@ impl<E: DeviceReal> Resident<'_, E> {
                 // Balanced problems are solved between probabilities.
                 let shift = if is_balanced(problem) { 0.0 } else { masses[1 - k].log2() };
                 let tau = problem.relaxation[k].tau();
-                let shift = shift - unit * self.cost.base;
                 numbers.extend([unit * self.cost.scale, tau, shift, *omega, masses[k].log2()]);
             }
             let round = |v: &[f64]| v.iter().map(|v| E::of(*v)).collect::<Vec<E>>();

@@ -213,7 +213,7 @@ fn marginal<E: DeviceReal>(
     let mut points = Buffer::upload(device, &points)?;
     let mut inverse = None;
     if cost.directions {
-        let (directions, lengths) = directions(device, &points, n, d)?;
+        let (directions, lengths) = directions(device, &points, n, d, k)?;
         (points, inverse) = (directions, Some(lengths));
     }
     let numbers = || Buffer::zeros(device, n);
@@ -243,17 +243,20 @@ fn marginal<E: DeviceReal>(
     })
 }
 
-/// Points divided by their lengths, and the inverse lengths.
+/// Points of side `k` divided by their lengths, and the inverse lengths.
 pub(super) fn directions<E: DeviceReal>(
     device: &CudaDevice,
     points: &Buffer<E>,
     n: usize,
     d: usize,
+    k: usize,
 ) -> Result<(Buffer<E>, Buffer<E>)> {
+    // Where points without a direction are put, in every coordinate.
+    let nowhere = E::of(if k == 0 { 1e9 } else { -1e9 }).scalar();
     let (mut out, mut inverse) = (Buffer::zeros(device, n * d)?, Buffer::zeros(device, n)?);
     let kernel = device.modules().kernel::<E>("points", None, "normalise")?;
     let sizes = (int("points", n)?.into(), int("dimension", d)?.into());
-    let args = vec![points.read(), sizes.0, sizes.1, out.write(), inverse.write()];
+    let args = vec![points.read(), sizes.0, sizes.1, nowhere, out.write(), inverse.write()];
     kernel.launch(device, Grid::cover(n * 32, 128), args)?;
     Ok((out, inverse))
 }

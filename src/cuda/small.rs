@@ -56,6 +56,8 @@ impl<E: DeviceReal> Resident<'_, E> {
             b.log_weights.read(),
             a.potentials.write(),
             b.potentials.write(),
+            a.h.write(),
+            b.h.write(),
             int("iterations", limit)?.into(),
             EVERY.into(),
             tolerance.unwrap_or(-1.0).scalar(),

@@ -24,7 +24,9 @@ impl Drop for Device {
     /// What the checkers found fails the test.
     fn drop(&mut self) {
         let reports = self.session.as_ref().map(Session::take_reports).unwrap_or_default();
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            println!("{reports:#?}");
+        } else {
             assert!(reports.is_empty(), "{reports:#?}");
         }
     }
@@ -142,4 +144,32 @@ pub fn twice_plain<E: DeviceReal>(what: &str, found: &[f64], plain: &[f64], trut
     let (error, bound) = (distance(found, truth), 2.0 * distance(plain, truth));
     let granted = 2.0 * unit::<E>() * largest(truth);
     assert!(error <= bound + granted, "{what}: {error:e} where {bound:e} + {granted:e} is allowed");
+}
+
+/// Cost by its formula, with the rounding of the number type in every step.
+pub fn plain_cost<E: DeviceReal>(name: &str, x: &[E], y: &[E]) -> E {
+    let sum =
+        |term: &dyn Fn(E, E) -> E| x.iter().zip(y).fold(E::zero(), |s, (x, y)| s + term(*x, *y));
+    let square = || sum(&|x, y| (x - y) * (x - y));
+    let power = |p: f64| sum(&|x, y| (x - y).abs().powf(E::of(p))) / E::of(p);
+    let dot = || sum(&|x, y| x * y);
+    match name {
+        "square" => square(),
+        "half" => E::of(0.5) * square(),
+        "distance" => square().sqrt(),
+        "power 1" => power(1.0),
+        "power 1.5" => power(1.5),
+        "power 4" => power(4.0),
+        "product" => -dot(),
+        "cosine" => {
+            let norm = |v: &[E]| v.iter().fold(E::zero(), |s, v| s + *v * *v).sqrt();
+            let both = norm(x) * norm(y);
+            if both > E::zero() {
+                E::one() - dot() / both
+            } else {
+                E::one()
+            }
+        }
+        other => panic!("{other}"),
+    }
 }
