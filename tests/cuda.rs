@@ -79,3 +79,16 @@ fn sizes_that_do_not_fit_are_errors() {
     let function = FnCost(|_: &[f32], _: &[f32], _: &mut [f32]| 0.0f32);
     assert!(matches!(cost_matrix(&function, &y, &y, 2), Err(Error::InvalidConfig { .. })));
 }
+
+#[test]
+fn a_profile_names_every_kernel_of_the_work() {
+    let device = device();
+    let x = Buffer::upload(&device, &[0.0f32, 1.0, 4.0]).unwrap();
+    let (costs, launches) = device.profile(|| cost_matrix(&Cosine, &x, &x, 1)).unwrap();
+    assert_eq!(costs.download().unwrap()[..3], [1.0; 3]);
+    let names: Vec<&str> = launches.iter().map(|l| &l.kernel[..]).collect();
+    let directions = "normalise of points-f32";
+    assert_eq!(names, [directions, directions, "cost_matrix of cost_matrix-cosine-f32"]);
+    assert!(launches.iter().all(|l| l.seconds >= 0.0));
+    assert!(device.profile(|| Buffer::upload(&device, &[1.0f32])).unwrap().1.is_empty());
+}

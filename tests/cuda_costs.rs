@@ -89,7 +89,7 @@ fn gradients<E: DeviceReal, C: RowCost<E>>(
             for (side, from, to, at) in [(0, y, x, i), (1, x, y, j)] {
                 cost.value_and_gradient(from, to, &mut slope);
                 let sums = &mut all[side][at * d..(at + 1) * d];
-                sums.iter_mut().zip(&slope).for_each(|(s, v)| *s = *s + g[i * m + j] * *v);
+                sums.iter_mut().zip(&slope).for_each(|(s, v)| *s += g[i * m + j] * *v);
             }
         }
     }

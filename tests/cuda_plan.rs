@@ -84,7 +84,7 @@ fn slopes<E: DeviceReal, C: RowCost<E>>(cost: &C, p: &[E], x: &[E], y: &[E], d: 
         for (j, y) in y.chunks_exact(d).enumerate() {
             cost.value_and_gradient(y, x, &mut slope);
             let sums = all[i * d..(i + 1) * d].iter_mut();
-            sums.zip(&slope).for_each(|(s, v)| *s = *s + p[i * m + j] * *v);
+            sums.zip(&slope).for_each(|(s, v)| *s += p[i * m + j] * *v);
         }
     }
     doubles(&all)

@@ -9,6 +9,7 @@ use cudarc::driver::{CudaContext, CudaStream};
 use super::library::{found, guarded, DRIVER};
 use super::module::Modules;
 use super::nvrtc::default_cache;
+use super::profile::Recorder;
 use crate::error::{Error, Result};
 
 /// Whether kernels are compiled for the device at run time.
@@ -55,6 +56,7 @@ struct Shared {
     capability: (u32, u32),
     processors: usize,
     modules: Modules,
+    recorder: Recorder,
 }
 
 impl std::fmt::Debug for CudaDevice {
@@ -107,6 +109,7 @@ impl CudaDevice {
             capability,
             processors: usize::try_from(processors).unwrap_or(1).max(1),
             modules: Modules::new(context.clone(), &options, capability),
+            recorder: Recorder::default(),
             context,
         };
         Ok(Self { stream: shared.context.default_stream(), shared: Arc::new(shared) })
@@ -146,6 +149,10 @@ impl CudaDevice {
 
     pub(super) fn modules(&self) -> &Modules {
         &self.shared.modules
+    }
+
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.shared.recorder
     }
 }
 

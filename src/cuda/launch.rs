@@ -128,10 +128,12 @@ impl Kernel {
                 Arg::Double(v) => builder.arg(&*v),
             };
         }
-        // SAFETY: number and kinds of the arguments are those of the kernel, as checked above. Each
-        // caller is the one place that knows its kernel, and sizes its buffers by it.
-        let launched = unsafe { builder.launch(config) };
-        launched.map(|_| ()).map_err(driver(format!("launch the kernel {}", self.name)))
+        device.recorded(&self.name, || {
+            // SAFETY: number and kinds of the arguments are those of the kernel, as checked above. Each
+            // caller is the one place that knows its kernel, and sizes its buffers by it.
+            let launched = unsafe { builder.launch(config) };
+            launched.map(|_| ()).map_err(driver(format!("launch the kernel {}", self.name)))
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`Resident`] | problems that stay on the device and are solved again |
 //! | [`DevicePlan`] | products, barycentric maps, gradients in the points, samples |
 //! | [`cost_matrix`], [`cost_gradients`] | pairwise costs |
+//! | [`CudaDevice::profile`], [`CudaDevice::limits`] | times of kernels, and what they are to be compared with |
 //!
 //! Nothing of CUDA is needed to build or start a program with this feature: the driver is looked for when
 //! a device is opened. Kernels are embedded as PTX that every driver from CUDA 12.1 compiles for GPUs from
@@ -41,6 +42,7 @@ mod library;
 mod module;
 mod nvrtc;
 mod plan;
+mod profile;
 mod resident;
 mod schedule;
 mod signature;
@@ -51,5 +53,6 @@ pub use buffer::{Buffer, DeviceReal, Element};
 pub use costs::{cost_gradients, cost_matrix};
 pub use device::{CudaDevice, CudaOptions, Specialise};
 pub use plan::DevicePlan;
+pub use profile::{Launch, Limits};
 pub use resident::Resident;
 pub use solve::{sinkhorn, sinkhorn_batch};

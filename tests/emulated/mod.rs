@@ -1,4 +1,5 @@
-//! A device for tests: emulated, or the machine's own with `BRENIER_CUDA=real`.
+//! A device for tests: emulated, or the machine's own with `BRENIER_CUDA=real`, then with kernels that
+//! NVRTC compiles if `BRENIER_NVRTC` is set.
 #![allow(dead_code)]
 
 use std::ops::Deref;
@@ -38,7 +39,10 @@ pub fn is_real() -> bool {
 
 pub fn device_with(settings: Settings) -> Device {
     if is_real() {
-        let device = CudaDevice::open(0).expect("BRENIER_CUDA=real needs a device");
+        let compiled = std::env::var_os("BRENIER_NVRTC").is_some();
+        let specialise = if compiled { Specialise::Auto } else { Specialise::Never };
+        let options = CudaOptions { specialise, ..Default::default() };
+        let device = CudaDevice::open_with(options).expect("BRENIER_CUDA=real needs a device");
         println!("{device:?}");
         return Device { device, session: None };
     }
