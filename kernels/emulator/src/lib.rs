@@ -23,4 +23,5 @@ mod settings;
 
 pub use check::{Kind, Report};
 pub use host::{exclusive, install, Session};
+pub use machine::unsupported;
 pub use settings::{Order, Settings, Stats};

@@ -39,8 +39,6 @@ kinds! {
     Race = "race in a block",
     /// Two blocks of one launch, one of them writes.
     BlockRace = "race between blocks",
-    /// Two streams without an order between them, one of them writes.
-    StreamRace = "race between streams",
     /// A barrier that some threads do not reach, or reach at another place.
     Barrier = "barrier",
     /// A shuffle, vote or warp barrier whose mask does not fit the lanes that take part.

@@ -108,7 +108,10 @@ impl Shadow {
                     return Some(found);
                 }
             }
-            cell.note_read(m, thread, many);
+            // atomic writes do not conflict with volatile reads, so these leave no trace
+            if !strong {
+                cell.note_read(m, thread, many);
+            }
         }
         None
     }

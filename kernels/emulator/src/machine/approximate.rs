@@ -118,7 +118,7 @@ impl Approximate {
         let mixed = mix(key ^ mix(seed ^ (self.function as u64) << 56));
         let unit = (mixed >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
         // half a unit in the last place is left for the rounding that follows
-        let room = 1.0 - if relative > 0.0 { 2f64.powi(-25) / relative } else { 0.0 };
+        let room = 1.0 - if relative > 0.0 { 2f64.powi(-24) / relative } else { 0.0 };
         exact + unit * room * (relative * exact.abs() + absolute)
     }
 

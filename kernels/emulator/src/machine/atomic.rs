@@ -1,6 +1,6 @@
 //! Atomic operations, one lane after another in the order of the settings.
 
-use super::access::{Home, Part, Pattern};
+use super::access::{check_write, Home, Part, Pattern, Wrong};
 use super::block::{Block, Fault, Outcome};
 use super::program::{Atomic, AtomicOp, Step};
 use super::warp::Warp;
@@ -40,10 +40,12 @@ impl Block<'_> {
             }
             let part = Part { pattern: Pattern::Scattered, ..part };
             let (m, first) = (self.moment_in(home), warp.first);
-            let region = self.region(home);
             let at = part.at[lane];
-            let checked = super::access::check_read(region, &part, bytes, &m, first, true)
-                .and_then(|()| super::access::check_write(region, &part, bytes, &m, first, true));
+            let region = self.region(home);
+            let checked = match region.written.ready(at, bytes) {
+                true => check_write(region, &part, bytes, &m, first, true),
+                false => Err((lane, Wrong::Unwritten)),
+            };
             if let Err((lane, wrong)) = checked {
                 return Err(self.wrong(warp, pc, lane, address[lane], "write", wrong, home));
             }

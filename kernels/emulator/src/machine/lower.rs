@@ -2,7 +2,7 @@
 //! place of their calls, branches get targets.
 
 use super::program::{Op, Parameter, Place, Program, Special, Step};
-use crate::ptx::{Function, Instruction, Module, Operand, Space, Statement, Type};
+use crate::ptx::{Function, Instruction, Module, Operand, ParseError, Space, Statement, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -48,6 +48,30 @@ pub fn lower(
     builder.function(&mut frame);
     builder.emit(Op::Exit, Step::default(), Place::default());
     builder.finish(entry, params, text)
+}
+
+/// The instructions of a text that the machine does not know, one for each line that has one.
+///
+/// # Errors
+/// If the text is not PTX.
+pub fn unsupported(text: &str) -> Result<Vec<String>, ParseError> {
+    let module = crate::ptx::parse(text)?;
+    let lines = Arc::new(text.lines().map(str::to_string).collect::<Vec<_>>());
+    let globals = module.vars.iter().filter(|v| matches!(v.space, Space::Global | Space::Const));
+    let addresses = globals.map(|v| (v.name.clone(), 0)).collect();
+    let mut found = Vec::new();
+    for entry in module.functions.iter().filter(|f| f.entry) {
+        let program = lower(&module, entry, &addresses, lines.clone());
+        for (step, place) in program.steps.iter().zip(&program.places) {
+            if matches!(step.op, Op::Unknown) {
+                let text = lines.get(place.line as usize - 1).map_or("", |l| l.trim());
+                found.push(format!("line {}: {text}", place.line));
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 /// A function that is being put in place.

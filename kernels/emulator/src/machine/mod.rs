@@ -19,6 +19,6 @@ mod warp;
 
 pub(crate) use launch::host_report;
 pub use launch::{run, Launch};
-pub use lower::lower;
+pub use lower::{lower, unsupported};
 pub use memory::{Failure, Memory, GLOBAL_BASE};
 pub use program::{Parameter, Program};

@@ -193,6 +193,10 @@ impl<'m> Builder<'m> {
         match parts.args {
             [to, from] if ty == Type::Pred => {
                 let (d, _) = self.predicate(frame, to)?;
+                if let Operand::Int(value) = from {
+                    // predicate 0 is always true
+                    return Some((Op::PredicateCopy(*value == 0), Step { d, ..Step::default() }));
+                }
                 let (a, negated) = self.predicate(frame, from)?;
                 Some((Op::PredicateCopy(negated), Step { d, a, ..Step::default() }))
             }

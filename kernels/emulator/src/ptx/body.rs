@@ -75,11 +75,11 @@ impl Body {
                 Ok(())
             }
             ".loc" => {
+                let place = cursor.line();
                 cursor.at += 1;
                 let (file, line) = (cursor.int()?, cursor.int()?);
                 self.loc = Some((file as u32, line as u32));
-                cursor.at -= 1;
-                cursor.skip_line();
+                cursor.skip_line(place);
                 Ok(())
             }
             ".pragma" => cursor.skip_past(';'),

@@ -30,20 +30,22 @@ fn top_level(cursor: &mut Cursor, module: &mut Module, word: &str) -> Result<()>
             }
         }
         ".target" => {
+            let line = cursor.line();
             cursor.at += 1;
             module.target = cursor.word()?.to_string();
-            cursor.skip_line();
+            cursor.skip_line(line);
         }
         ".file" => {
+            let line = cursor.line();
             cursor.at += 1;
             if let (Some(Token::Int(index)), Some(Token::Text(name))) =
                 (cursor.next(), cursor.next())
             {
                 module.files.insert(index as u32, name.to_string());
             }
-            cursor.skip_line();
+            cursor.skip_line(line);
         }
-        ".address_size" | ".loc" => cursor.skip_line(),
+        ".address_size" | ".loc" => cursor.skip_line(cursor.line()),
         ".pragma" => cursor.skip_past(';')?,
         ".section" => {
             cursor.skip_past('{')?;
@@ -235,8 +237,8 @@ impl<'s> Cursor<'_, 's> {
         }
     }
 
-    pub(super) fn skip_line(&mut self) {
-        let line = self.line();
+    /// Skips what is left of a line.
+    pub(super) fn skip_line(&mut self, line: u32) {
         while self.at < self.tokens.len() && self.line() == line {
             self.at += 1;
         }

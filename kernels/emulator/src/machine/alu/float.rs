@@ -67,7 +67,13 @@ macro_rules! single {
                 let r: f32 = $value;
                 flush(r).to_bits()
             }),
-            (_, true) => kernel!(<u32, u32, u32, u32> |$a, $b, $c| {
+            (false, true) => kernel!(<u32, u32, u32, u32> |$a, $b, $c| {
+                let ($a, $b, $c) = (of($a), of($b), of($c));
+                let _ = ($b, $c);
+                let r: f32 = $value;
+                saturate(r).to_bits()
+            }),
+            (true, true) => kernel!(<u32, u32, u32, u32> |$a, $b, $c| {
                 let ($a, $b, $c) = (flush(of($a)), flush(of($b)), flush(of($c)));
                 let _ = ($b, $c);
                 let r: f32 = $value;

@@ -4,7 +4,7 @@ use brenier_emulator::{exclusive, Kind, Order, Settings};
 use cudarc::driver::{CudaContext, DriverError, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
 
-const PTX: &str = include_str!("ptx/block_sum.ptx");
+const PTX: &str = include_str!("../ptx/block_sum.ptx");
 
 fn sums(n: usize, short: usize) -> Result<(Vec<f32>, Vec<f32>), DriverError> {
     let context = CudaContext::new(0)?;
