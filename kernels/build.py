@@ -21,6 +21,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 WHEEL = "nvidia-cuda-nvrtc-cu12==12.1.105"
 ARCHITECTURE = "compute_70"
 FORMS = ["square", "distance", "power", "product", "cosine"]
+# What needs a later architecture.
+ARCHITECTURES = {"softmin_tensor.cu": "compute_80"}
 # Numbers of coordinates with a half step of their own, in f32.
 DIMENSIONS = {"square": [2, 3, 8, 16, 32, 64], "distance": [2, 3], "product": [2, 3, 8, 16, 32, 64]}
 
@@ -41,6 +43,9 @@ def modules():
                     name = f"{op}-{form}-f{bits}" + (f"-d{d}" if d else "")
                     options = [f"-DPRECISION={bits}", f"-DFORM={form.upper()}", f"-DDIM={d}"]
                     yield name, f"{op}.cu", options
+    for form in ("square", "product"):
+        options = ["-DPRECISION=32", f"-DFORM={form.upper()}"]
+        yield f"softmin_tensor-{form}-f32", "softmin_tensor.cu", options
 
 
 def sources():
@@ -86,7 +91,7 @@ class Compiler:
             ctypes.byref(program), text, source.encode(), len(self.names), self.texts, self.names
         )
         self.check(created, program, source)
-        options = [f"-arch={ARCHITECTURE}"] + options
+        options = [f"-arch={ARCHITECTURES.get(source, ARCHITECTURE)}"] + options
         array = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
         self.check(self.nvrtc.nvrtcCompileProgram(program, len(options), array), program, source)
         size = ctypes.c_size_t()
@@ -101,6 +106,7 @@ def provenance():
     lines = [
         f"compiler: NVRTC 12.1.105 (wheel {WHEEL})",
         f"options: -arch={ARCHITECTURE} and those below; made by kernels/build.py",
+        *(f"{source}: -arch={architecture}" for source, architecture in ARCHITECTURES.items()),
         "",
         "sha256 of the sources:",
     ]

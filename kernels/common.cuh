@@ -100,6 +100,17 @@ INLINE Lse join(Lse a, Lse b) {
     return Lse{top, fused(a.sum, power2(a.top - top), b.sum * power2(b.top - top))};
 }
 
+// Joins 8 exponents to a sum of powers: one move of the maximum, and no branch.
+INLINE void join8(Lse& a, const real* z) {
+    real top = a.top;
+#pragma unroll
+    for (int q = 0; q < 8; ++q) top = larger(top, z[q]);
+    real sum = a.sum * power2(a.top - top);
+#pragma unroll
+    for (int q = 0; q < 8; ++q) sum += power2(z[q] - top);
+    a = Lse{top, sum};
+}
+
 // Over groups of WIDTH neighbouring lanes, a power of two; every lane gets the result.
 template <int WIDTH>
 INLINE Lse join_lanes(Lse a) {

@@ -8,17 +8,6 @@
 // Reference: the online form of arXiv:1810.08278, section 3; blocks of columns as in arXiv:2205.14135.
 #include "tile.cuh"
 
-// Joins 8 exponents to a sum of powers.
-INLINE void join8(Lse& a, const real* z) {
-    real top = a.top;
-#pragma unroll
-    for (int q = 0; q < 8; ++q) top = larger(top, z[q]);
-    real sum = a.sum * power2(a.top - top);
-#pragma unroll
-    for (int q = 0; q < 8; ++q) sum += power2(z[q] - top);
-    a = Lse{top, sum};
-}
-
 #if DIM > 0 && DIM <= 32 && FORM != STORED
 
 // A thread has the coordinates of its rows in registers; columns are read from shared memory, by all

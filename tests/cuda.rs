@@ -2,15 +2,18 @@
 
 mod emulated;
 
-use brenier::cuda::{cost_matrix, Buffer, CudaDevice, CudaOptions, Specialise};
+use brenier::cuda::{cost_matrix, sinkhorn, Buffer, CudaDevice, CudaOptions, Specialise};
 use brenier::prelude::*;
+use brenier::problem::Discrete;
+use brenier::solver::SinkhornConfig;
 
 use emulated::{device, is_real};
 
 #[test]
 fn a_device_that_is_not_there_is_an_error_that_names_what_was_looked_for() {
     let _device = device();
-    let options = CudaOptions { ordinal: 99, specialise: Specialise::Never, cache: None };
+    let specialise = Specialise::Never;
+    let options = CudaOptions { ordinal: 99, specialise, cache: None, ..Default::default() };
     match CudaDevice::open_with(options) {
         Err(Error::NoDevice { looked_for, problem }) => {
             assert!(looked_for.contains("cuda"), "{looked_for}");
@@ -91,4 +94,20 @@ fn a_profile_names_every_kernel_of_the_work() {
     assert_eq!(names, [directions, directions, "cost_matrix of cost_matrix-cosine-f32"]);
     assert!(launches.iter().all(|l| l.seconds >= 0.0));
     assert!(device.profile(|| Buffer::upload(&device, &[1.0f32])).unwrap().1.is_empty());
+}
+
+#[test]
+fn without_compiled_kernels_the_embedded_ones_are_taken() {
+    // The emulated device refuses machine code, as a GPU refuses that of another one.
+    let reference = device();
+    let cache = tempfile::tempdir().unwrap();
+    let options = CudaOptions { cache: Some(cache.path().into()), ..Default::default() };
+    let device = CudaDevice::open_with(options).unwrap();
+    let [x, y] = emulated::clouds(emulated::Data::Normal, 1, 150, 140, 5);
+    let (x, y) = (emulated::rounded::<f32>(&x), emulated::rounded::<f32>(&y));
+    let problem = Discrete::clouds(&SqEuclidean, &x, &y, 5).unwrap();
+    let solve = |device| sinkhorn(device, &SinkhornConfig::default(), &problem, None).unwrap();
+    let (a, b) = (solve(&reference), solve(&device));
+    assert!((a.dual_cost - b.dual_cost).abs() < 1e-5 * a.dual_cost.abs());
+    assert!(reference.reports().iter().all(|r| r.message.contains("machine code")));
 }

@@ -32,12 +32,23 @@ pub struct CudaOptions {
     pub specialise: Specialise,
     /// Where what was compiled is kept; `None` keeps nothing.
     pub cache: Option<PathBuf>,
+    /// Whether half steps in `f32` between points of 9 to 64 coordinates go to tensor cores, for squared
+    /// distances and negative products, on devices from compute capability 8.0 on. Products are then
+    /// sums of three TF32 products, with the accuracy of `f32` products of centred points; without it
+    /// squared distances are sums of squared differences, which lose nothing for points that are close
+    /// together and far apart from others.
+    pub tensor_cores: bool,
 }
 
 impl Default for CudaOptions {
     /// The first device, compiling where possible, with a folder `brenier` in the user's cache.
     fn default() -> Self {
-        Self { ordinal: 0, specialise: Specialise::Auto, cache: default_cache() }
+        Self {
+            ordinal: 0,
+            specialise: Specialise::Auto,
+            cache: default_cache(),
+            tensor_cores: false,
+        }
     }
 }
 
@@ -55,6 +66,7 @@ struct Shared {
     name: String,
     capability: (u32, u32),
     processors: usize,
+    tensor_cores: bool,
     modules: Modules,
     recorder: Recorder,
 }
@@ -108,6 +120,7 @@ impl CudaDevice {
             name,
             capability,
             processors: usize::try_from(processors).unwrap_or(1).max(1),
+            tensor_cores: options.tensor_cores && capability.0 >= 8,
             modules: Modules::new(context.clone(), &options, capability),
             recorder: Recorder::default(),
             context,
@@ -145,6 +158,11 @@ impl CudaDevice {
     /// [`Error::Device`] if some of it failed.
     pub fn synchronise(&self) -> Result<()> {
         self.stream.synchronize().map_err(driver("finish the work of a stream"))
+    }
+
+    /// Whether tensor cores are wanted and there.
+    pub(super) fn tensor_cores(&self) -> bool {
+        self.shared.tensor_cores
     }
 
     pub(super) fn modules(&self) -> &Modules {

@@ -78,6 +78,11 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
     ("softmin-square-f64", include_str!("../../kernels/ptx/softmin-square-f64.ptx")),
     ("softmin-stored-f32", include_str!("../../kernels/ptx/softmin-stored-f32.ptx")),
     ("softmin-stored-f64", include_str!("../../kernels/ptx/softmin-stored-f64.ptx")),
+    (
+        "softmin_tensor-product-f32",
+        include_str!("../../kernels/ptx/softmin_tensor-product-f32.ptx"),
+    ),
+    ("softmin_tensor-square-f32", include_str!("../../kernels/ptx/softmin_tensor-square-f32.ptx")),
     ("transport-cosine-f32", include_str!("../../kernels/ptx/transport-cosine-f32.ptx")),
     ("transport-cosine-f64", include_str!("../../kernels/ptx/transport-cosine-f64.ptx")),
     ("transport-distance-f32", include_str!("../../kernels/ptx/transport-distance-f32.ptx")),

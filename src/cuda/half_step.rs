@@ -7,6 +7,8 @@ use crate::error::Result;
 
 /// Threads of the kernels of `update.cu`.
 const THREADS: u32 = 256;
+/// The half step on tensor cores.
+const TENSOR: &str = "softmin_tensor";
 
 /// ε / λ = (1 − τ) / τ is 0 for τ = 1.
 pub(super) fn is_balanced<E: DeviceReal>(problem: &crate::problem::Discrete<'_, E>) -> bool {
@@ -54,7 +56,10 @@ impl<E: DeviceReal> Resident<'_, E> {
         let rows = int("points", self.points(k))?;
         let (d, stride) = self.strides(k)?;
         let modules = self.device.modules();
-        let softmin = modules.softmin::<E>(self.cost.form, self.d)?;
+        let softmin = match self.centres {
+            Some(_) => modules.kernel::<E>(TENSOR, Some(self.cost.form), TENSOR)?,
+            None => modules.softmin::<E>(self.cost.form, self.d)?,
+        };
         let merge = modules.kernel::<E>("update", None, "softmin_merge")?;
         let p = E::of(self.cost.p).scalar();
         let [a, b] = &mut self.sides;
@@ -65,19 +70,13 @@ impl<E: DeviceReal> Resident<'_, E> {
         };
         let parameters = if hold { &own.hold } else { &own.parameters };
         let half = &mut own.half;
-        let args = vec![
-            half.tasks.read(),
-            x,
-            y,
-            d.into(),
-            stride.into(),
-            p,
-            other.h.read(),
-            parameters.read(),
-            half.tops.write(),
-            half.sums.write(),
-            rows.into(),
-        ];
+        let mut args = vec![half.tasks.read(), x, y, d.into()];
+        match &self.centres {
+            Some(centres) => args.push(centres.read()),
+            None => args.extend([stride.into(), p]),
+        }
+        args.extend([other.h.read(), parameters.read()]);
+        args.extend([half.tops.write(), half.sums.write(), rows.into()]);
         softmin.launch(&self.device, Grid::line(half.blocks, 128), args)?;
         let args = vec![
             own.problem.read(),

@@ -142,3 +142,46 @@ impl From<i32> for Arg<'_> {
         Self::Int(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use brenier_emulator::{exclusive, Settings};
+
+    use super::super::{Buffer, CudaOptions, Specialise};
+    use super::*;
+
+    #[test]
+    fn arguments_that_do_not_fit_are_errors_and_launch_nothing() {
+        let session = exclusive(Settings::default());
+        let options =
+            CudaOptions { specialise: Specialise::Never, cache: None, ..Default::default() };
+        let device = CudaDevice::open_with(options).expect("the emulated device");
+        println!("emulated CUDA device");
+        let kernel = device.modules().kernel::<f32>("points", None, "normalise").expect("a kernel");
+        let mut out = Buffer::<f32>::zeros(&device, 4).expect("memory");
+        let (x, mut inverse) = (
+            Buffer::upload(&device, &[3.0f32, 4.0]).expect("memory"),
+            Buffer::<f32>::zeros(&device, 1).expect("memory"),
+        );
+        let before = session.stats().launches;
+        let short = vec![x.read(), 1.into(), 2.into()];
+        let error = kernel.launch(&device, Grid::line(1, 128), short);
+        assert!(matches!(error, Err(Error::Shape { .. })), "{error:?}");
+        let double =
+            vec![x.read(), 1.into(), 2.into(), Arg::Double(0.0), out.write(), inverse.write()];
+        let error = kernel.launch(&device, Grid::line(1, 128), double);
+        let text = error.expect_err("a kind that does not fit").to_string();
+        assert!(text.contains("normalise of points-f32") && text.contains("Double"), "{text}");
+        assert_eq!(session.stats().launches, before);
+        let fits =
+            vec![x.read(), 1.into(), 2.into(), Arg::Single(0.0), out.write(), inverse.write()];
+        kernel.launch(&device, Grid::line(1, 128), fits).expect("a launch");
+        assert_eq!(out.download().expect("numbers")[..2], [0.6, 0.8]);
+        // More threads than a block may have.
+        let fits =
+            vec![x.read(), 1.into(), 2.into(), Arg::Single(0.0), out.write(), inverse.write()];
+        let error = kernel.launch(&device, Grid::line(1, 2048), fits);
+        assert!(matches!(error, Err(Error::Device { .. })), "{error:?}");
+        assert_eq!(session.take_reports().len(), 1);
+    }
+}

@@ -12,6 +12,12 @@ use crate::problem::{Discrete, Ground};
 /// Numbers per problem that kernels read of a marginal (`Side` in `common.cuh`).
 pub(super) const SIDE: usize = 5;
 
+/// Rows of a block, and most coordinates, of `softmin_tensor.cu`.
+const TENSOR_ROWS: usize = 64;
+const TENSOR_MOST: usize = 64;
+/// Fewest coordinates that are worth it.
+const TENSOR_LEAST: usize = 9;
+
 /// Problems of one cost and dimension whose points, weights and potentials stay on the device.
 ///
 /// They are solved together, each in its own blocks; sizes may differ. Memory is O(n + m) for clouds,
@@ -22,6 +28,8 @@ pub struct Resident<'p, E: DeviceReal> {
     pub(super) cost: DeviceCost,
     pub(super) d: usize,
     pub(super) matrix: Option<Buffer<E>>,
+    /// The centre of each problem, if half steps go to tensor cores.
+    pub(super) centres: Option<Buffer<E>>,
     pub(super) sides: [Marginal<E>; 2],
     /// The ε of each problem that the parameters on the device are for.
     pub(super) epsilon: Vec<f64>,
@@ -101,6 +109,7 @@ impl<'p, E: DeviceReal> Resident<'p, E> {
             cost,
             d,
             matrix,
+            centres: centres(device, problems, cost, d)?,
             epsilon: Vec::new(),
         };
         this.plan_half_steps()?;
@@ -118,7 +127,7 @@ impl<'p, E: DeviceReal> Resident<'p, E> {
         if self.matrix.is_none() {
             let [x, y] = [&self.sides[0].points, &self.sides[1].points];
             self.matrix = Some(pairwise(self.cost, [x, y], self.problems[0].sizes(), self.d)?);
-            (self.cost, self.d) = (STORED, 0);
+            (self.cost, self.d, self.centres) = (STORED, 0, None);
             self.plan_half_steps()?;
         }
         Ok(self)
@@ -138,6 +147,9 @@ impl<'p, E: DeviceReal> Resident<'p, E> {
 
     /// Rows of a block of the half step.
     fn half_rows(&self) -> Result<usize> {
+        if self.centres.is_some() {
+            return Ok(TENSOR_ROWS);
+        }
         let kernel = self.device.modules().softmin::<E>(self.cost.form, self.d)?;
         Ok(kernel.softmin_rows(E::BITS))
     }
@@ -185,6 +197,31 @@ impl<'p, E: DeviceReal> Resident<'p, E> {
     pub(super) fn points(&self, k: usize) -> usize {
         self.sides[k].starts.last().copied().unwrap_or(0)
     }
+}
+
+/// The mean of all points of each problem, if half steps go to tensor cores.
+fn centres<E: DeviceReal>(
+    device: &CudaDevice,
+    problems: &[&Discrete<'_, E>],
+    cost: DeviceCost,
+    d: usize,
+) -> Result<Option<Buffer<E>>> {
+    let form = matches!(cost.form, "square" | "product");
+    let dimension = (TENSOR_LEAST..=TENSOR_MOST).contains(&d);
+    if !(device.tensor_cores() && form && dimension && E::BITS == 32) {
+        return Ok(None);
+    }
+    let mut all = Vec::with_capacity(problems.len() * d);
+    for problem in problems {
+        let Ground::Clouds { x, y, .. } = &problem.ground else { continue };
+        let mut sums = vec![0.0; d];
+        for point in x.chunks_exact(d).chain(y.chunks_exact(d)) {
+            sums.iter_mut().zip(point).for_each(|(s, v)| *s += v.double());
+        }
+        let points = ((x.len() + y.len()) / d) as f64;
+        all.extend(sums.iter().map(|s| E::of(s / points)));
+    }
+    Ok(Some(Buffer::upload(device, &all)?))
 }
 
 fn marginal<E: DeviceReal>(

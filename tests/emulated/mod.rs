@@ -58,6 +58,13 @@ pub fn device() -> Device {
     device_with(Settings::default())
 }
 
+impl Device {
+    /// What the checkers found so far.
+    pub fn reports(&self) -> Vec<brenier_emulator::Report> {
+        self.session.as_ref().map(Session::take_reports).unwrap_or_default()
+    }
+}
+
 /// The same results, bit for bit, in five orders of threads, warps and blocks.
 pub fn in_every_order(results: impl Fn(&CudaDevice) -> Vec<u64>) {
     let orders =
