@@ -25,29 +25,34 @@ LIMITS = {
     "softmin-square-f32-d8": 96,
     "softmin-square-f32-d16": 128,
     "softmin-square-f32-d32": 128,
-    "softmin-square-f32-d64": 128,
-    "softmin-square-f32": 128,
+    "softmin-square-f32-d64": 168,
+    "softmin-square-f32": 168,
     "softmin-distance-f32-d2": 64,
     "softmin-distance-f32-d3": 64,
-    "softmin-distance-f32": 128,
+    "softmin-distance-f32": 168,
     "softmin-product-f32-d2": 72,
     "softmin-product-f32-d3": 72,
     "softmin-product-f32-d8": 96,
     "softmin-product-f32-d16": 128,
     "softmin-product-f32-d32": 128,
-    "softmin-product-f32-d64": 128,
-    "softmin-product-f32": 128,
+    "softmin-product-f32-d64": 168,
+    "softmin-product-f32": 168,
     "softmin-stored-f32": 128,
     "small_sinkhorn-square-f32": 128,
     "small_sinkhorn-distance-f32": 128,
     "small_sinkhorn-product-f32": 128,
+    "softmin_tensor-square-f32": 192,
+    "softmin_tensor-product-f32": 192,
     "update-f32": 64,
 }
+# Modules that not every architecture has the instructions for.
+WITHOUT = {"softmin_tensor-square-f32": ["sm_75"], "softmin_tensor-product-f32": ["sm_75"]}
 
-# (processors, clock in GHz, cycles of a processor per warp instruction: issue, fp32, alu, mufu, shared)
+# (processors, clock in GHz, cycles of a processor per warp instruction of each pipe). A tensor instruction
+# is m16n8k8 in TF32, 1024 products.
 CARDS = {
-    "H100": (132, 1.755, {"issue": 0.25, "fp32": 0.25, "alu": 0.5, "mufu": 2.0, "shared": 1.0}),
-    "A100": (108, 1.410, {"issue": 0.25, "fp32": 0.5, "alu": 0.5, "mufu": 2.0, "shared": 1.0}),
+    "H100": (132, 1.755, {"issue": 0.25, "fp32": 0.25, "alu": 0.5, "mufu": 2.0, "shared": 1.0, "tensor": 1.0}),
+    "A100": (108, 1.410, {"issue": 0.25, "fp32": 0.5, "alu": 0.5, "mufu": 2.0, "shared": 1.0, "tensor": 2.0}),
 }
 CARD_ARCHITECTURE = {"H100": "sm_90", "A100": "sm_80"}
 FP32 = ("FADD", "FMUL", "FFMA", "IMAD")
@@ -88,13 +93,16 @@ def check(binaries):
     for module, limit in LIMITS.items():
         used = []
         for architecture in ARCHITECTURES:
+            if architecture in WITHOUT.get(module, []):
+                used.append("–")
+                continue
             registers, spills, code = assemble(binaries, module, architecture)
             code.unlink()
             used.append(registers)
             if spills or registers > limit:
                 wrong.append(f"{module} for {architecture}: {registers} registers of {limit}, {spills} bytes spilled")
         table.append((module, used, limit))
-        print(f"{module:28} {' '.join(f'{r:3}' for r in used)} registers of {limit}")
+        print(f"{module:28} {' '.join(f'{r:>3}' for r in used)} registers of {limit}")
     if wrong:
         sys.exit("\n".join(wrong))
     return table
@@ -125,9 +133,9 @@ def loops(program, labels):
     return sorted(edges, key=lambda e: e[0] - e[1])
 
 
-def count(program, first, last, holes=()):
+def count(program, first, last, holes=(), wide_accesses=False):
     """Instructions of first..last without the holes, by pipe."""
-    pipes = {"issue": 0, "fp32": 0, "alu": 0, "mufu": 0, "shared": 0}
+    pipes = {"issue": 0, "fp32": 0, "alu": 0, "mufu": 0, "shared": 0, "tensor": 0}
     for at in range(first, last + 1):
         if any(a <= at <= b for a, b in holes):
             continue
@@ -136,7 +144,10 @@ def count(program, first, last, holes=()):
         pipes["fp32"] += operation in FP32
         pipes["alu"] += operation in ALU
         pipes["mufu"] += operation == "MUFU"
-        pipes["shared"] += operation in ("LDS", "STS")
+        # Fragments of 16 bytes differ between lanes; all other accesses are broadcasts or single words.
+        wide = ".128" in program[at][0] and wide_accesses
+        pipes["shared"] += (operation in ("LDS", "STS")) * (4 if wide else 1)
+        pipes["tensor"] += operation == "HMMA"
     return pipes
 
 
@@ -147,7 +158,14 @@ def per_pair(binaries, module, architecture, d):
     code.unlink()
     found = loops(program, labels)
     add = lambda a, b, times: {k: a[k] + times * b[k] for k in a}
-    if d <= 32:
+    if "tensor" in module:
+        # Tiles of 64 columns by 16 rows of a warp; inside, loops that fill the fragments, 2 chunks at a time.
+        outer, fills = found[0], found[1:]
+        total = count(program, *outer, fills, wide_accesses=True)
+        for fill in fills:
+            total = add(total, count(program, *fill, wide_accesses=True), d / 16)
+        pairs = 16 * 64 // 32
+    elif d <= 32:
         # Tiles of 64 columns; inside, 8 columns at a time.
         outer = found[0]
         inner = [e for e in found[1:] if count(program, *e)["mufu"] > 0][0]
@@ -178,8 +196,8 @@ No kernel of this repository has run on a GPU. The figures below come from a sta
 
 The model: ptxas 13.5.37 assembles the PTX; the instructions of the inner loops are counted by pipe; a
 processor takes {issue} cycles per warp instruction to issue it, on an H100 {h100} per FP32 instruction and
-on an A100 {a100}, 0.5 per comparison or integer instruction, 2 per exponential and 1 per access to shared
-memory. The busiest pipe gives the time, for a full chip at {h} GHz ({hp} processors) and {a} GHz ({ap}).
+on an A100 {a100}, 0.5 per comparison or integer instruction, 2 per exponential, 1 per access to shared memory
+(4 where lanes read 16 bytes each), and on tensor cores 1 or 2 per m16n8k8 product in TF32. The busiest pipe gives the time, for a full chip at {h} GHz ({hp} processors) and {a} GHz ({ap}).
 These rates are the vendor's and were not checked. The result is a **lower bound**: dependencies, bank
 conflicts, tails of the grid and clocks under load are left out. We expect 1.3 to 2 times as much, which is
 a guess until measured.
@@ -199,16 +217,16 @@ processor, so that small problems fill the chip.
 Published times on an A100 of 10 alternating iterations at d = 64 in f32 (TF32 tensor cores), and what the
 model says of 20 half steps of ours:
 
-| n = m | FlashSinkhorn, measured | this model, lower bound | with products instead of differences |
-|---|---|---|---|
+| n = m | FlashSinkhorn, measured | differences, lower bound | products, lower bound | tensor cores, lower bound |
+|---|---|---|---|---|
 {flash}
 
-It would be slower: differences cost two FP32 instructions per coordinate and pair, and the FP32 pipe of an
-A100 is the bound. Products of centred points (`softmin-product`, with the squares of the lengths in the
-potentials) halve that and round like the CPU's solver does from d > 8 on. To pass FlashSinkhorn at d = 64
-the products have to go to the tensor cores, as three TF32 products each, which keep f32 accuracy: 3 · 64
-products per pair at 1024 per cycle and processor are {tensor:.1f} ms for n = 10 000, below what the
-exponentials and the rest of the loop then take ({rest:.1f} ms).
+Differences would be slower: they cost two FP32 instructions per coordinate and pair. Products of points
+(`softmin-product`) halve that. On tensor cores (`softmin_tensor-square`, three TF32 products each, which
+keep the accuracy of f32 products; `CudaOptions::tensor_cores`) a pair costs 3 · 64 products at 512 per
+cycle and processor; busiest there: {busiest}. The differences stay the default, since they lose nothing
+for points that are close together. FlashSinkhorn's figures are measured and ours are bounds, so this table
+says where time must go, and not who is ahead.
 
 ## Registers
 
@@ -230,19 +248,20 @@ def write(binaries, table):
         counts = f"{h['issue']:.1f}, {h['fp32']:.1f}, {h['mufu']:.2f}"
         return f"| {d} | {counts} | {seconds('H100', h, 1)[1]} | {figures} |"
 
-    def twenty(form, n):
-        pipes = per_pair(binaries, f"softmin-{form}-f32-d64", "sm_80", 64)
+    def twenty(module, n):
+        pipes = per_pair(binaries, module, "sm_80", 64)
         return 20 * seconds("A100", pipes, n)[0] * 1e3
 
     published = {10_000: 8.3, 20_000: 21.7, 50_000: 102.6}
+    modules = ["softmin-square-f32-d64", "softmin-product-f32-d64", "softmin_tensor-square-f32"]
     flash = [
-        f"| {n:,} | {ms} ms | {twenty('square', n):.1f} ms | {twenty('product', n):.1f} ms |".replace(",", " ")
+        f"| {n:,} | {ms} ms | ".replace(",", " ") + " | ".join(f"{twenty(m, n):.1f} ms" for m in modules) + " |"
         for n, ms in published.items()
     ]
     h, a = CARDS["H100"], CARDS["A100"]
-    pairs = 20 * 1e8
-    processors, clock, _ = a
-    few = per_pair(binaries, "softmin-product-f32-d2", "sm_80", 2)
+    tensor = per_pair(binaries, "softmin_tensor-square-f32", "sm_80", 64)
+    cycles = {k: a[2][k] * v for k, v in tensor.items()}
+    busiest = ", ".join(f"{k} {v / 32:.2f}" for k, v in sorted(cycles.items(), key=lambda e: -e[1])[:3])
     text = MODEL.format(
         issue=h[2]["issue"],
         h100=h[2]["fp32"],
@@ -253,8 +272,7 @@ def write(binaries, table):
         ap=a[0],
         rows="\n".join(row(d) for d in (2, 3, 8, 16, 32, 64)),
         flash="\n".join(flash),
-        tensor=pairs * 3 * 64 / (1024 * processors * clock * 1e9) * 1e3 / 2,
-        rest=20 * seconds("A100", few, 10_000)[0] * 1e3,
+        busiest=f"{busiest} cycles per pair",
         architectures=", ".join(ARCHITECTURES),
         registers="\n".join(f"| `{m}` | {', '.join(map(str, used))} | {limit} |" for m, used, limit in table),
     )

@@ -67,7 +67,7 @@ INLINE void end(const Marginal& own, real* potentials, real* h) {
 // Dynamic shared memory: rows * (columns | 1) + 2 rows + 2 columns numbers of the largest problem.
 // Stops when the error is at most the tolerance, looked at after every `every` iterations, or at the
 // limit; a negative tolerance never stops. outcome: iterations, and whether the tolerance was met.
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
 small_sinkhorn(const int* __restrict__ problems, const int* __restrict__ starts,
                const int* __restrict__ starts2, const real* __restrict__ x, const real* __restrict__ y,
                int d, real p, const real* __restrict__ sides, const real* __restrict__ sides2,

@@ -80,7 +80,7 @@ softmin(const int* __restrict__ tasks, const real* __restrict__ x, const real* _
 
 #else
 
-extern "C" __global__ void __launch_bounds__(TILE_THREADS)
+extern "C" __global__ void __launch_bounds__(TILE_THREADS, 3)
 softmin(const int* __restrict__ tasks, const real* __restrict__ x, const real* __restrict__ y, int d,
         int stride, real p, const real* __restrict__ h, const real* __restrict__ sides,
         real* __restrict__ tops, real* __restrict__ sums, int rows) {

@@ -48,7 +48,7 @@ INLINE float coordinate(const float* points, int i, int k, int d, const float* c
 #endif
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3)
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
 softmin_tensor(const int* __restrict__ tasks, const float* __restrict__ x, const float* __restrict__ y,
                int d, const float* __restrict__ centres, const float* __restrict__ h,
                const float* __restrict__ sides, float* __restrict__ tops, float* __restrict__ sums,
@@ -73,27 +73,28 @@ softmin_tensor(const int* __restrict__ tasks, const float* __restrict__ x, const
     Lse lse[2] = {nothing(), nothing()};
     for (int j0 = task.column; j0 < task.column_end; j0 += COLUMNS) {
         __syncthreads();
-        {
-            // Two threads per column, each with half of the chunks.
-            const int n = threadIdx.x / 2, j = min(j0 + n, task.column_end - 1);
+#pragma unroll
+        for (int q = (int)threadIdx.x / 32; q < COLUMNS / 8; q += THREADS / 32) {
+            const int n = 8 * q + group, j = min(j0 + n, task.column_end - 1);
             float square = 0;
-#pragma unroll 4
-            for (int t = 0; t < MOST / 2; ++t) {
-                const int k = threadIdx.x % 2 * (MOST / 2) + t;
-                const float v = coordinate(y, j, k, d, centre);
-                square = fmaf(v, v, square);
-                const Split s = split(v);
-                unsigned* at = &split_y[k / 8][n][k % 4][k % 8 / 4 * 2];
-                at[0] = s.first;
-                at[1] = s.rest;
+#pragma unroll 2
+            for (int c = 0; 8 * c < d; ++c) {
+                const float u = coordinate(y, j, 8 * c + within, d, centre);
+                const float v = coordinate(y, j, 8 * c + within + 4, d, centre);
+                square = fmaf(u, u, fmaf(v, v, square));
+                const Split s = split(u), t = split(v);
+                *reinterpret_cast<uint4*>(split_y[c][n][within]) = make_uint4(s.first, s.rest, t.first, t.rest);
             }
             square += __shfl_xor_sync(ALL_LANES, square, 1);
+            square += __shfl_xor_sync(ALL_LANES, square, 2);
+            if (within == 0) {
 #if FORM == SQUARE
-            const float height = fmaf(-scale, square, h[j]);
+                const float height = fmaf(-scale, square, h[j]);
 #else
-            const float height = h[j];
+                const float height = h[j];
 #endif
-            if (threadIdx.x % 2 == 0) heights[n] = j0 + n < task.column_end ? height : NOTHING;
+                heights[n] = j0 + n < task.column_end ? height : NOTHING;
+            }
         }
         __syncthreads();
         float products[COLUMNS / 8][4] = {};
