@@ -139,7 +139,8 @@ impl Shadow {
                 }
             }
             cell.wrote = m.now;
-            cell.writer = thread | u32::from(strong) * ATOMIC | m.sync << WRITER_SYNC;
+            let atomic = if strong { ATOMIC } else { 0 };
+            cell.writer = thread | atomic | m.sync << WRITER_SYNC;
         }
         None
     }
@@ -155,11 +156,11 @@ impl Cell {
         let writer = self.writer & THREAD;
         let other = if self.wrote < m.block {
             Other::Block(self.wrote)
-        } else if self.wrote < m.now || (writer == thread && !many) {
-            return None;
-        } else if writer / 32 == thread / 32 && self.writer >> WRITER_SYNC < m.sync {
-            return None;
         } else {
+            let warp_ordered = writer / 32 == thread / 32 && self.writer >> WRITER_SYNC < m.sync;
+            if self.wrote < m.now || warp_ordered || (writer == thread && !many) {
+                return None;
+            }
             Other::Thread(writer)
         };
         Some(Conflict { other, wrote: true })
@@ -193,7 +194,7 @@ impl Cell {
     #[inline(always)]
     fn note_read(&mut self, m: &Moment, thread: u32, many: bool) {
         let sync = m.sync.min(READER_SYNC_MAX) << READER_SYNC;
-        let mut flags = u32::from(many) * MANY;
+        let mut flags = if many { MANY } else { 0 };
         if self.read == m.now {
             let reader = self.reader & THREAD;
             let same_warp = reader / 32 == thread / 32;
@@ -207,7 +208,7 @@ impl Cell {
             }
         } else if self.read >= m.launch {
             let other_block = self.read < m.block;
-            flags |= self.reader & BLOCKS | u32::from(other_block) * BLOCKS;
+            flags |= if other_block { BLOCKS } else { self.reader & BLOCKS };
         }
         self.read = m.now;
         self.reader = thread | flags | sync;

@@ -109,7 +109,7 @@ pub unsafe extern "C" fn cuDeviceGetAttribute(
     _device: i32,
 ) -> i32 {
     let found = match attribute {
-        1 | 2 | 3 => 1024,  // threads of a block, in x, in y
+        1..=3 => 1024,      // threads of a block, in x, in y
         4 => 64,            // in z
         5 => i32::MAX,      // blocks in x
         6 | 7 => 65535,     // in y and z

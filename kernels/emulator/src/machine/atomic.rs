@@ -1,8 +1,9 @@
 //! Atomic operations, one lane after another in the order of the settings.
 
-use super::access::{check_write, Home, Part, Pattern, Wrong};
+use super::access::{Home, Part, Pattern, Wrong};
 use super::block::{Block, Fault, Outcome};
 use super::program::{Atomic, AtomicOp, Step};
+use super::transfer::check_write;
 use super::warp::Warp;
 use crate::check::Kind;
 use crate::ptx::Type;

@@ -1,7 +1,7 @@
 //! Instructions with an unusual shape.
 
 use super::block::{Block, Outcome};
-use super::execute::{join, keep, set_predicate};
+use super::lanes::{join, keep, set_predicate};
 use super::program::{Joined, Logic, Op, Pieces, Step};
 use super::warp::Warp;
 use super::{access::bits, alu};

@@ -1,7 +1,7 @@
 //! Instructions at which lanes meet: barriers, shuffles, votes.
 
 use super::block::{Block, Fault, Outcome};
-use super::execute::{keep, set_predicate};
+use super::lanes::{keep, set_predicate};
 use super::program::{Op, Shuffle, Step, Vote};
 use super::warp::{Group, State, Warp};
 use crate::check::Kind;

@@ -3,6 +3,9 @@
 use super::bench::{bits, doubles, execute, f32s, f32s_near, f64s, singles};
 use brenier_emulator::Settings;
 
+type Relation = fn(f64, f64) -> bool;
+type Exact = fn(f64) -> f64;
+
 fn flushed(x: f32) -> f32 {
     if x.is_subnormal() {
         0f32.copysign(x)
@@ -133,7 +136,7 @@ fn double_precision() {
 #[test]
 fn comparisons_know_nan() {
     let of = |x: u64| f32::from_bits(x as u32);
-    let cases: [(&str, fn(f64, f64) -> bool); 14] = [
+    let cases: [(&str, Relation); 14] = [
         ("eq", |a, b| a == b),
         ("ne", |a, b| a != b && !a.is_nan() && !b.is_nan()),
         ("lt", |a, b| a < b),
@@ -194,7 +197,7 @@ fn perturbations_stay_within_the_documented_error() {
     };
     let values: Vec<f32> = (0..128).map(|i| 0.3 + 0.37 * i as f32).collect();
     let input: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let cases: [(&str, fn(f64) -> f64, f64); 5] = [
+    let cases: [(&str, Exact, f64); 5] = [
         ("ex2.approx.f32", f64::exp2, -22.0),
         ("lg2.approx.f32", f64::log2, -22.0),
         ("rcp.approx.f32", |x| 1.0 / x, -23.0),

@@ -1,7 +1,7 @@
 //! Instructions between lanes, memory of all kinds, branches and calls.
 
 use super::bench::execute;
-use brenier_emulator::{Kind, Order, Settings};
+use brenier_emulator::{Kind, Order, Report, Settings};
 
 const HEAD: &str = ".version 8.1\n.target sm_90\n.address_size 64\n";
 const REGS: &str = ".reg .pred %p<9>; .reg .b32 %r<30>; .reg .f32 %f<9>; .reg .b64 %q<20>;\n\
@@ -9,16 +9,16 @@ const REGS: &str = ".reg .pred %p<9>; .reg .b32 %r<30>; .reg .f32 %f<9>; .reg .b
                     ld.param.u64 %q1, [out]; add.s64 %q1, %q1, %q0;\n";
 
 /// Runs `body` with `%r0` the thread; gives back what each thread left in `%r1`.
-fn threads(body: &str, n: u32, order: Order) -> Result<Vec<u32>, brenier_emulator::Report> {
+fn threads(body: &str, n: u32, order: Order) -> Result<Vec<u32>, Box<Report>> {
     let text = format!(
         "{HEAD}.entry f(.param .u64 out)\n{{\n{REGS}{body}\nst.global.u32 [%q1], %r1;\nret;\n}}\n"
     );
     with_text(&text, n, order)
 }
 
-fn with_text(text: &str, n: u32, order: Order) -> Result<Vec<u32>, brenier_emulator::Report> {
+fn with_text(text: &str, n: u32, order: Order) -> Result<Vec<u32>, Box<Report>> {
     let settings = Settings { order, limit: 10_000_000, ..Settings::default() };
-    let bytes = execute(text, &[vec![0; 4 * n as usize]], n, &settings).map_err(|r| *r)?;
+    let bytes = execute(text, &[vec![0; 4 * n as usize]], n, &settings)?;
     Ok(bytes.chunks(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect())
 }
 

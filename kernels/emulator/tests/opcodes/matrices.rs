@@ -40,10 +40,10 @@ fn product(k: usize, packed: usize, encode: fn(f32) -> u32) {
     let (na, nb) = (16 * k / 32 / packed, 8 * k / 32 / packed);
     let (mut fa, mut fb, mut fc) = (vec![0u32; 32 * na], vec![0u32; 32 * nb], vec![0u32; 32 * 4]);
     for row in 0..16 {
-        for column in 0..k {
+        for (column, value) in a[row].iter().enumerate() {
             let lane = row % 8 * 4 + column / packed % 4;
             let register = row / 8 + 2 * (column / (4 * packed));
-            let bits = encode(a[row][column]) << (16 * (column % packed));
+            let bits = encode(*value) << (16 * (column % packed));
             fa[lane * na + register] |= bits;
         }
         for column in 0..8 {
@@ -51,10 +51,10 @@ fn product(k: usize, packed: usize, encode: fn(f32) -> u32) {
             fc[lane * 4 + row / 8 * 2 + column % 2] = c[row][column].to_bits();
         }
     }
-    for row in 0..k {
-        for column in 0..8 {
+    for (row, values) in b.iter().enumerate() {
+        for (column, value) in values.iter().enumerate() {
             let lane = column * 4 + row / packed % 4;
-            let bits = encode(b[row][column]) << (16 * (row % packed));
+            let bits = encode(*value) << (16 * (row % packed));
             fb[lane * nb + row / (4 * packed)] |= bits;
         }
     }

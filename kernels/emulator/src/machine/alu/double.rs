@@ -70,6 +70,11 @@ pub(crate) fn double(name: &str, direction: Option<Direction>) -> Option<Kernel>
     })
 }
 
+#[inline(always)]
+fn unordered(a: f64, b: f64) -> bool {
+    a.is_nan() || b.is_nan()
+}
+
 macro_rules! relation {
     (|$a:ident, $b:ident| $value:expr) => {
         compare!(<u64> |$a, $b| { let ($a, $b) = (of($a), of($b)); $value })
@@ -80,19 +85,19 @@ macro_rules! relation {
 pub(crate) fn double_relation(name: &str) -> Option<Compare> {
     Some(match name {
         "eq" => relation!(|a, b| a == b),
-        "ne" => relation!(|a, b| a < b || a > b),
+        "ne" => relation!(|a, b| a != b && !unordered(a, b)),
         "lt" => relation!(|a, b| a < b),
         "le" => relation!(|a, b| a <= b),
         "gt" => relation!(|a, b| a > b),
         "ge" => relation!(|a, b| a >= b),
-        "equ" => relation!(|a, b| !(a < b || a > b)),
+        "equ" => relation!(|a, b| a == b || unordered(a, b)),
         "neu" => relation!(|a, b| a != b),
-        "ltu" => relation!(|a, b| !(a >= b)),
-        "leu" => relation!(|a, b| !(a > b)),
-        "gtu" => relation!(|a, b| !(a <= b)),
-        "geu" => relation!(|a, b| !(a < b)),
-        "num" => relation!(|a, b| !a.is_nan() && !b.is_nan()),
-        "nan" => relation!(|a, b| a.is_nan() || b.is_nan()),
+        "ltu" => relation!(|a, b| a < b || unordered(a, b)),
+        "leu" => relation!(|a, b| a <= b || unordered(a, b)),
+        "gtu" => relation!(|a, b| a > b || unordered(a, b)),
+        "geu" => relation!(|a, b| a >= b || unordered(a, b)),
+        "num" => relation!(|a, b| !unordered(a, b)),
+        "nan" => relation!(|a, b| unordered(a, b)),
         _ => return None,
     })
 }

@@ -152,6 +152,11 @@ fn directed(name: &str, ftz: bool, direction: Direction) -> Option<Kernel> {
     })
 }
 
+#[inline(always)]
+fn unordered(a: f32, b: f32) -> bool {
+    a.is_nan() || b.is_nan()
+}
+
 macro_rules! relation {
     ($ftz:expr, |$a:ident, $b:ident| $value:expr) => {
         if $ftz {
@@ -166,19 +171,19 @@ macro_rules! relation {
 pub(crate) fn float_relation(name: &str, ftz: bool) -> Option<Compare> {
     Some(match name {
         "eq" => relation!(ftz, |a, b| a == b),
-        "ne" => relation!(ftz, |a, b| a < b || a > b),
+        "ne" => relation!(ftz, |a, b| a != b && !unordered(a, b)),
         "lt" => relation!(ftz, |a, b| a < b),
         "le" => relation!(ftz, |a, b| a <= b),
         "gt" => relation!(ftz, |a, b| a > b),
         "ge" => relation!(ftz, |a, b| a >= b),
-        "equ" => relation!(ftz, |a, b| !(a < b || a > b)),
+        "equ" => relation!(ftz, |a, b| a == b || unordered(a, b)),
         "neu" => relation!(ftz, |a, b| a != b),
-        "ltu" => relation!(ftz, |a, b| !(a >= b)),
-        "leu" => relation!(ftz, |a, b| !(a > b)),
-        "gtu" => relation!(ftz, |a, b| !(a <= b)),
-        "geu" => relation!(ftz, |a, b| !(a < b)),
-        "num" => relation!(ftz, |a, b| !a.is_nan() && !b.is_nan()),
-        "nan" => relation!(ftz, |a, b| a.is_nan() || b.is_nan()),
+        "ltu" => relation!(ftz, |a, b| a < b || unordered(a, b)),
+        "leu" => relation!(ftz, |a, b| a <= b || unordered(a, b)),
+        "gtu" => relation!(ftz, |a, b| a > b || unordered(a, b)),
+        "geu" => relation!(ftz, |a, b| a >= b || unordered(a, b)),
+        "num" => relation!(ftz, |a, b| !unordered(a, b)),
+        "nan" => relation!(ftz, |a, b| unordered(a, b)),
         _ => return None,
     })
 }

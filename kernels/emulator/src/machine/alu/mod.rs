@@ -2,14 +2,16 @@
 
 mod convert;
 mod double;
+mod fields;
 mod float;
 mod integer;
 mod round;
 
 pub(crate) use convert::{convert, pack, Rounding};
 pub(crate) use double::{double, double_class, double_relation};
+pub(crate) use fields::insert;
 pub(crate) use float::{float, float_class, float_relation, flush, Mode};
-pub(crate) use integer::{insert, integer, integer_relation, Integer};
+pub(crate) use integer::{integer, integer_relation, Integer};
 pub(crate) use round::{bf16_value, f16_value, Direction};
 
 use super::program::Lanes;
