@@ -46,6 +46,7 @@ mod profile;
 mod resident;
 mod schedule;
 mod signature;
+mod sinkhorn;
 mod small;
 mod solve;
 
@@ -55,4 +56,4 @@ pub use device::{CudaDevice, CudaOptions, Specialise};
 pub use plan::DevicePlan;
 pub use profile::{Launch, Limits};
 pub use resident::Resident;
-pub use solve::{sinkhorn, sinkhorn_batch};
+pub use sinkhorn::{sinkhorn, sinkhorn_batch};

@@ -27,12 +27,12 @@ pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
+#[cfg(feature = "cuda")]
+pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, Acceleration, Annealing, Epsilon, Form, Plan, Potentials,
     SinkhornConfig, Solution, Status, Stop,
 };
-#[cfg(feature = "cuda")]
-pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};
 pub use sliced::{max_sliced_wasserstein, sliced_wasserstein, MaxSliced, Sliced, SlicedConfig};
 pub use transport::{
     exact_between, exact_transport, ExactConfig, ExactForm, ExactStatus, ExactTransport,

@@ -149,6 +149,9 @@ impl<'m> Builder<'m> {
             }
             "mul24" | "mad24" if low => (Integer::Same("mul24"), all),
             "shl" | "shr" | "bfe" => (Integer::Same(name), [wide, wide, false, false]),
+            "bfind" if parts.has("shiftamt") => {
+                (Integer::Same("bfind.shiftamt"), [false, wide, false, false])
+            }
             "popc" | "clz" | "bfind" => (Integer::Same(name), [false, wide, false, false]),
             "slct" => (Integer::Same(name), [wide, wide, wide, false]),
             "shf" => {
