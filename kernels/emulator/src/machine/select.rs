@@ -7,6 +7,12 @@ use super::memory::{LOCAL_BASE, SHARED_BASE};
 use super::program::{Op, Pieces, Place, Step, Trap};
 use crate::ptx::{Instruction, Operand, Type};
 
+/// Modifiers of arithmetic that are taken into account; an instruction with another one is not known.
+const MODIFIERS: [&str; 22] = [
+    "NaN", "approx", "clamp", "ftz", "full", "hi", "l", "lo", "r", "rm", "rmi", "rn", "rna", "rni",
+    "rp", "rpi", "rz", "rzi", "sat", "shiftamt", "wide", "wrap",
+];
+
 /// An instruction with its modifiers sorted.
 pub(super) struct Parts<'a> {
     pub(super) name: &'a str,
@@ -22,6 +28,12 @@ impl Parts<'_> {
     /// The types among the modifiers, in order.
     pub(super) fn types(&self) -> Vec<Type> {
         self.mods.iter().filter_map(|m| Type::named(m)).collect()
+    }
+
+    /// Whether nothing among the modifiers would be passed over.
+    pub(super) fn plain(&self) -> bool {
+        let known = |m: &String| Type::named(m).is_some() || MODIFIERS.contains(&m.as_str());
+        self.mods.iter().all(known)
     }
 
     fn direction(&self) -> Option<Direction> {
@@ -104,7 +116,7 @@ impl<'m> Builder<'m> {
 
     fn arithmetic(&mut self, frame: &Frame<'m>, parts: &Parts) -> Option<(Op, Step)> {
         let types = parts.types();
-        let ty = *types.first()?;
+        let ty = *types.first().filter(|_| parts.plain())?;
         let name = parts.name;
         let wide = ty.wide();
         let all = [wide; 4];
@@ -176,7 +188,8 @@ impl<'m> Builder<'m> {
     }
 
     fn carry(&mut self, frame: &Frame<'m>, parts: &Parts) -> Option<(Op, Step)> {
-        if parts.types().first()?.wide() {
+        let ty = *parts.types().first()?;
+        if ty.wide() || (ty.signed() && parts.has("hi")) {
             return None;
         }
         let (reads, writes) = (parts.name.ends_with('c'), parts.has("cc"));

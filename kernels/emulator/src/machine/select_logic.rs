@@ -10,6 +10,9 @@ impl<'m> Builder<'m> {
     pub(super) fn conversion(&mut self, frame: &Frame<'m>, parts: &Parts) -> Option<(Op, Step)> {
         let types = parts.types();
         let [to, from] = types[..] else { return None };
+        if !parts.plain() {
+            return None;
+        }
         if matches!(to, Type::BF16x2 | Type::F16x2) {
             let step = self.operands(frame, parts.args, [false; 4])?;
             return Some((Op::Alu(alu::pack(to)?), step));
@@ -47,6 +50,7 @@ impl<'m> Builder<'m> {
             ("testp", Type::F64) => alu::double_class(relation)?,
             (_, Type::F32) => alu::float_relation(relation, parts.has("ftz"))?,
             (_, Type::F64) => alu::double_relation(relation)?,
+            _ if ty.float() => return None,
             _ => alu::integer_relation(relation, ty)?,
         };
         let logic = parts.mods.iter().find_map(|m| match m.as_str() {

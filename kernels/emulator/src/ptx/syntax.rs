@@ -128,7 +128,16 @@ impl Type {
 
     /// Whether this is a floating-point type.
     pub fn float(self) -> bool {
-        matches!(self, Self::F16 | Self::BF16 | Self::F32 | Self::F64 | Self::TF32)
+        matches!(
+            self,
+            Self::F16
+                | Self::BF16
+                | Self::F16x2
+                | Self::BF16x2
+                | Self::TF32
+                | Self::F32
+                | Self::F64
+        )
     }
 }
 

@@ -113,6 +113,16 @@ fn bits_and_bytes() {
     u32s("clz.b32 %r9, %r1", |a, _, _| a.leading_zeros());
     u32s("brev.b32 %r9, %r1", |a, _, _| a.reverse_bits());
     u32s("bfind.u32 %r9, %r1", |a, _, _| a.checked_ilog2().unwrap_or(u32::MAX));
+    let amount = |a: u32| (0..32).find(|i| a << i >> 31 == 1).unwrap_or(u32::MAX);
+    u32s("bfind.shiftamt.u32 %r9, %r1", |a, _, _| amount(a));
+    u32s("bfind.shiftamt.s32 %r9, %r1", |a, _, _| amount(if a >> 31 == 1 { !a } else { a }));
+    u32s("bfind.s32 %r9, %r1", |a, _, _| {
+        (if a >> 31 == 1 { !a } else { a }).checked_ilog2().unwrap_or(u32::MAX)
+    });
+    bits("bfind.shiftamt.u64 %r9, %q1", "%r9", &longs(), |a, _, _| match a {
+        0 => 0xffff_ffff,
+        a => u64::from(a.leading_zeros()),
+    });
     bits("popc.b64 %r9, %q1", "%r9", &longs(), |a, _, _| u64::from(a.count_ones()));
     bits("clz.b64 %r9, %q1", "%r9", &longs(), |a, _, _| u64::from(a.leading_zeros()));
     u32s("bfe.u32 %r9, %r1, %r2, %r3", |a, b, c| {

@@ -1,7 +1,7 @@
 //! Instructions between lanes, memory of all kinds, branches and calls.
 
 use super::bench::execute;
-use brenier_emulator::{Kind, Order, Report, Settings};
+use brenier_emulator::{unsupported, Kind, Order, Report, Settings};
 
 const HEAD: &str = ".version 8.1\n.target sm_90\n.address_size 64\n";
 const REGS: &str = ".reg .pred %p<9>; .reg .b32 %r<30>; .reg .f32 %f<9>; .reg .b64 %q<20>;\n\
@@ -123,6 +123,28 @@ fn meetings_that_cannot_be() {
     fails("selp.u32 %r1, 1, 0, %p7;", 32, Kind::Uninitialised);
     // copies of what was never written are no use of it
     check("mov.u32 %r6, %r5; mov.u32 %r1, 7;", 32, |_| 7);
+}
+
+/// What is not known is said to be so, and never taken for its nearest relative.
+#[test]
+fn unknown_modifiers_and_types_are_refused() {
+    let refused = |line: &str| {
+        let regs = ".reg .pred %p<3>; .reg .b16 %h<4>; .reg .b32 %r<4>; .reg .f32 %f<4>;";
+        let text = format!("{HEAD}.entry f()\n{{\n{regs}\n{line}\nret;\n}}\n");
+        assert_eq!(unsupported(&text).unwrap().len(), 1, "{line}");
+    };
+    for line in [
+        "min.xorsign.abs.f32 %f1, %f2, %f3;",
+        "fma.rn.relu.f16 %h1, %h2, %h3, %h1;",
+        "add.f16x2 %r1, %r2, %r3;",
+        "add.u16x2 %r1, %r2, %r3;",
+        "setp.lt.f16 %p1, %h1, %h2;",
+        "cvt.rn.relu.bf16.f32 %h1, %f1;",
+        "madc.hi.s32 %r1, %r2, %r3, %r1;",
+        "shfl.down.b32 %r1, %r2, 1, 31;",
+    ] {
+        refused(line);
+    }
 }
 
 #[test]

@@ -172,6 +172,17 @@ fn word(op: Integer, signed: bool) -> Option<Kernel> {
             ("bfind", true) => {
                 k32s!(|a, b, c| 31 - (if a < 0 { !a } else { a }).leading_zeros() as i32)
             }
+            ("bfind.shiftamt", false) => {
+                k32!(|a, b, c| if a == 0 { u32::MAX } else { a.leading_zeros() })
+            }
+            ("bfind.shiftamt", true) => k32!(|a, b, c| {
+                let a = if (a as i32) < 0 { !a } else { a };
+                if a == 0 {
+                    u32::MAX
+                } else {
+                    a.leading_zeros()
+                }
+            }),
             ("bfe", signed) => match signed {
                 true => k32!(|a, b, c| extract(u64::from(a), b, c, 32, true) as u32),
                 false => k32!(|a, b, c| extract(u64::from(a), b, c, 32, false) as u32),
@@ -233,6 +244,10 @@ fn long(op: Integer, signed: bool) -> Option<Kernel> {
             ("bfind", false) => kernel!(<u32, u64, u32, u32> |a, b, c| {
                 let _ = (b, c);
                 63u32.wrapping_sub(a.leading_zeros())
+            }),
+            ("bfind.shiftamt", false) => kernel!(<u32, u64, u32, u32> |a, b, c| {
+                let _ = (b, c);
+                if a == 0 { u32::MAX } else { a.leading_zeros() }
             }),
             ("brev", _) => k64!(|a, b, c| a.reverse_bits()),
             ("bfe", true) => k64n!(|a, b, c| extract(a, b, c, 64, true)),
