@@ -10,7 +10,7 @@ use brenier::neural::monge_gap_plain_step;
 use brenier::ops::Gelu;
 use brenier::prelude::*;
 use brenier::problem::Discrete;
-use brenier::solver::{sinkhorn_divergence, DivergenceConfig};
+use brenier::solver::{sinkhorn_divergence, sinkhorn_divergence_gradient, DivergenceConfig};
 use criterion::{criterion_group, criterion_main, Criterion};
 
 fn clouds(n: usize, d: usize) -> (Vec<f32>, Vec<f32>) {
@@ -26,8 +26,8 @@ fn divergences(c: &mut Criterion) {
         let problem = Discrete::clouds(&SqEuclidean, &x, &y, d).expect("finite points");
         c.bench_function(&format!("divergence/value+gradient/d={d},n={n}"), |b| {
             b.iter(|| {
-                let seen = sinkhorn_divergence(&config, black_box(&problem), None);
-                seen.and_then(|s| s.gradient(&problem)).expect("a gradient")
+                sinkhorn_divergence_gradient(&config, black_box(&problem), None, [true; 2])
+                    .expect("a gradient")
             });
         });
         let seen = sinkhorn_divergence(&config, &problem, None).expect("a divergence");

@@ -6,8 +6,8 @@ use brenier::ops::Constants;
 use brenier::prelude::*;
 use brenier::problem::{Discrete, Relaxation};
 use brenier::solver::{
-    sinkhorn, sinkhorn_divergence, DivergenceConfig, DivergenceLoss, EntropicLoss, Entropy,
-    Epsilon, Form, SinkhornConfig, Stop,
+    sinkhorn, sinkhorn_divergence, sinkhorn_divergence_gradient, DivergenceConfig, DivergenceLoss,
+    EntropicLoss, Entropy, Epsilon, Form, SinkhornConfig, Stop,
 };
 use brenier::testing::check_input_gradient;
 use dfdx::prelude::*;
@@ -249,7 +249,15 @@ fn the_number_of_threads_does_not_matter() {
                 let config = DivergenceConfig::default();
                 let seen = sinkhorn_divergence(&config, &problem, None).unwrap();
                 let gradient = seen.gradient(&problem).unwrap();
-                (seen, gradient)
+                // At once: the same solutions, and gradients from the kernel as the solver left it.
+                let (again, other) =
+                    sinkhorn_divergence_gradient(&config, &problem, None, [true; 2]).unwrap();
+                assert_eq!(seen, again);
+                let wide = |v: &[f32]| v.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+                assert!(common::relative(&other.source, &wide(&gradient.source)) < 1e-4);
+                assert!(common::relative(&other.target, &wide(&gradient.target)) < 1e-4);
+                assert_eq!(other.source_weights, gradient.source_weights);
+                (seen, other)
             })
         };
         let one = run(1);

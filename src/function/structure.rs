@@ -57,8 +57,8 @@ impl<const N: usize, E: Real, D: Engine<E>, M: Asymmetry<N, E, D>> Asymmetry<N, 
 /// h(z) = Σᵢ |zᵢ|ᵖ / p ([`PNorm`](crate::geometry::PNorm); p = 2 is
 /// [`HalfSqEuclidean`](crate::geometry::HalfSqEuclidean)).
 ///
-/// Optimal maps for this cost are of this form with M the gradient of a potential (arXiv:2302.04953,
-/// section 4.1), which [`asymmetry`](Asymmetry::asymmetry), that of M, measures. ∇h* acts on each
+/// Optimal maps for this cost are of this form with M the gradient of a potential
+/// (arXiv:2302.04953), which [`asymmetry`](Asymmetry::asymmetry), that of M, measures. ∇h* acts on each
 /// coordinate, w ↦ sign(w) |w|^(1/(p − 1)), whose slope is infinite at 0 for p > 2; there the gradient
 /// counts as 0.
 #[derive(Clone, Debug)]

@@ -38,9 +38,9 @@ pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use conjugate::{conjugates, ConjugateConfig, ConjugateMethod, ConjugateStatus, Conjugates};
 pub use coupling::{Coupling, Draw, MinibatchCoupling};
 pub use entropic::{
-    plan_gradient, sinkhorn_divergence, BackwardReport, BarycentricProjection, CostGradient,
-    Divergence, DivergenceConfig, DivergenceLoss, EnergyLoss, EntropicLoss, Entropy, LinearReport,
-    LinearSolve, Projected, Weights,
+    plan_gradient, sinkhorn_divergence, sinkhorn_divergence_gradient, BackwardReport,
+    BarycentricProjection, CostGradient, Divergence, DivergenceConfig, DivergenceLoss, EnergyLoss,
+    EntropicLoss, Entropy, LinearReport, LinearSolve, Projected, Weights,
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;

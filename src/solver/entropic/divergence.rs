@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gradient::{slopes, CostGradient};
 use crate::error::{Error, Result};
-use crate::ops::parallel::{map_each, on_pool};
+use crate::ops::parallel::on_pool;
 use crate::ops::{CostForm, Real};
 use crate::problem::{Discrete, End, Ground};
 use crate::solver::sinkhorn::{
@@ -65,53 +65,54 @@ impl Divergence {
     /// # Errors
     /// As [`Solution::gradient`].
     pub fn gradient<'a, E: Real>(&self, problem: &'a Discrete<'a, E>) -> Result<CostGradient<E>> {
-        self.gradient_where(problem, [true; 2])
-    }
-
-    /// The same; gradients in points of sides that are not wanted are empty.
-    pub(super) fn gradient_where<'a, E: Real>(
-        &self,
-        problem: &'a Discrete<'a, E>,
-        wanted: [bool; 2],
-    ) -> Result<CostGradient<E>> {
-        on_pool(|| self.slopes(problem, wanted))
-    }
-
-    fn slopes<'a, E: Real>(
-        &self,
-        problem: &'a Discrete<'a, E>,
-        wanted: [bool; 2],
-    ) -> Result<CostGradient<E>> {
-        let Potentials { f, g } = &self.cross.potentials;
-        let potentials = [f, g];
-        let plan = Plan::new(problem, &self.cross.potentials, self.epsilon)?;
-        let [mut source, mut target] = plan.pull(None, wanted)?;
-        let mut weights = [Vec::new(), Vec::new()];
-        let masses = problem.masses();
-        let sides = [
-            (End::Source, Some(&self.source), &mut source),
-            (End::Target, self.target.as_ref(), &mut target),
-        ];
-        for (k, (end, own, points)) in sides.into_iter().enumerate() {
-            let relaxation = problem.relaxation[k];
-            let cross = slopes(potentials[k], relaxation, self.epsilon, masses[1 - k]);
-            let apart = self.epsilon * (masses[k] - masses[1 - k]);
-            weights[k] = cross.map(|w| w + apart).collect::<Vec<f64>>();
-            let Some(own) = own else { continue };
-            let less = slopes(&own.potential, relaxation, self.epsilon, masses[k]);
-            weights[k].iter_mut().zip(less).for_each(|(w, l)| *w -= l);
-            if wanted[k] {
-                // Half of the term, whose two sides move together.
+        on_pool(|| {
+            let plan = Plan::new(problem, &self.cross.potentials, self.epsilon)?;
+            let cross = plan.pull(None, [true; 2])?;
+            let of = |end, own: Option<&SelfTransport>| {
+                let Some(own) = own else { return Ok(Vec::new()) };
                 let itself = problem.with_itself(end)?;
                 let (f, g) = (own.potential.clone(), own.potential.clone());
                 let plan = Plan::new(&itself, &Potentials { f, g }, self.epsilon)?;
-                let [less, _] = plan.pull(None, [true, false])?;
-                points.iter_mut().zip(less).for_each(|(p, l)| *p -= l);
-            }
+                let [slopes, _] = plan.pull(None, [true, false])?;
+                Ok::<_, Error>(slopes)
+            };
+            let own =
+                [of(End::Source, Some(&self.source))?, of(End::Target, self.target.as_ref())?];
+            Ok(self.assemble(problem, cross, own))
+        })
+    }
+
+    /// From the gradients in the points of each term: of the term between the measures, and of those
+    /// of the measures with themselves, half of them for each of their two sides.
+    fn assemble<'a, E: Real>(
+        &self,
+        problem: &'a Discrete<'a, E>,
+        mut cross: [Vec<E>; 2],
+        own: [Vec<E>; 2],
+    ) -> CostGradient<E> {
+        for (cross, own) in cross.iter_mut().zip(&own) {
+            cross.iter_mut().zip(own).for_each(|(c, o)| *c -= *o);
         }
-        let [source_weights, target_weights] =
-            weights.map(|w| w.into_iter().map(E::of).collect::<Vec<E>>());
-        Ok(CostGradient { source, target, source_weights, target_weights })
+        let Potentials { f, g } = &self.cross.potentials;
+        let potentials =
+            [(f, Some(&self.source)), (g, self.target.as_ref())].map(|(f, own)| (&f[..], own));
+        let masses = problem.masses();
+        let mut weights = [0, 1].map(|k| {
+            let (f, own) = potentials[k];
+            let relaxation = problem.relaxation[k];
+            let apart = self.epsilon * (masses[k] - masses[1 - k]);
+            let mut of_cross = slopes(f, relaxation, self.epsilon, masses[1 - k]);
+            let of_own = own.map(|own| {
+                slopes(&own.potential, relaxation, self.epsilon, masses[k]).collect::<Vec<f64>>()
+            });
+            let less = |i: usize| of_own.as_ref().map_or(0.0, |own| own[i]);
+            (0..f.len())
+                .map(|i| E::of(of_cross.next().unwrap_or(0.0) + apart - less(i)))
+                .collect::<Vec<E>>()
+        });
+        let [source, target] = cross;
+        let [source_weights, target_weights] = weights.each_mut().map(std::mem::take);
+        CostGradient { source, target, source_weights, target_weights }
     }
 }
 
@@ -133,7 +134,7 @@ impl Divergence {
 /// matrix, if the relaxations of the marginals differ, or if the cost is not symmetric.
 ///
 /// # Sources
-/// arXiv:1810.08278; relaxed marginals: arXiv:1910.12958, definition 8.
+/// arXiv:1810.08278; relaxed marginals: arXiv:1910.12958, equation 15.
 ///
 /// ```
 /// use brenier::geometry::SqEuclidean;
@@ -153,38 +154,70 @@ pub fn sinkhorn_divergence<'a, E: Real>(
     problem: &'a Discrete<'a, E>,
     start: Option<&Divergence>,
 ) -> Result<Divergence> {
+    check(problem)?;
+    let (divergence, _) = on_pool(|| solve(config, problem, start, [false; 2]))?;
+    Ok(divergence)
+}
+
+/// [`sinkhorn_divergence`] with its [`gradient`](Divergence::gradient), in less time than one after the
+/// other: the kernels of the symmetric terms are used while they are stored. Gradients in points of sides
+/// that are not `wanted` are empty.
+///
+/// # Errors
+/// As [`sinkhorn_divergence`] and [`Divergence::gradient`].
+pub fn sinkhorn_divergence_gradient<'a, E: Real>(
+    config: &DivergenceConfig,
+    problem: &'a Discrete<'a, E>,
+    start: Option<&Divergence>,
+    wanted: [bool; 2],
+) -> Result<(Divergence, CostGradient<E>)> {
+    check(problem)?;
+    on_pool(|| {
+        let (divergence, own) = solve(config, problem, start, wanted)?;
+        let plan = Plan::new(problem, &divergence.cross.potentials, divergence.epsilon)?;
+        let cross = plan.pull(None, wanted)?;
+        let gradient = divergence.assemble(problem, cross, own);
+        Ok((divergence, gradient))
+    })
+}
+
+/// The divergence, and the gradients in points of its symmetric terms where they are wanted.
+fn solve<'a, E: Real>(
+    config: &DivergenceConfig,
+    problem: &'a Discrete<'a, E>,
+    start: Option<&Divergence>,
+    wanted: [bool; 2],
+) -> Result<(Divergence, [Vec<E>; 2])> {
+    let cross = sinkhorn(&config.sinkhorn, problem, start.map(|s| &s.cross.potentials))?;
+    let epsilon = cross.epsilon;
+    let one = |end, before: Option<&SelfTransport>, wanted| {
+        let itself = problem.with_itself(end)?;
+        let start = before.map(|s| &s.potential[..]);
+        symmetric(&config.sinkhorn, &itself, epsilon, start, wanted)
+    };
+    let (source, of_source) = one(End::Source, start.map(|s| &s.source), wanted[0])?;
+    let (target, of_target) = if config.target_term {
+        let before = start.and_then(|s| s.target.as_ref());
+        let (target, slopes) = one(End::Target, before, wanted[1])?;
+        (Some(target), slopes)
+    } else {
+        (None, Vec::new())
+    };
+    let [a, b] = problem.masses();
+    let value = cross.dual_cost - 0.5 * source.dual_cost
+        + 0.5 * (epsilon * (a - b).powi(2) - target.as_ref().map_or(0.0, |t| t.dual_cost));
+    Ok((Divergence { value, epsilon, cross, source, target }, [of_source, of_target]))
+}
+
+/// Refuses relaxations that differ and costs that are seen not to be symmetric.
+fn check<E: Real>(problem: &Discrete<'_, E>) -> Result<()> {
     let [first, second] = problem.relaxation();
     if first != second {
         let found = format_args!("{first:?} and {second:?}");
         let rule = "must be the same for both marginals of a divergence";
         return Err(Error::config("relaxation", found, rule));
     }
-    check_symmetry(problem)?;
-    on_pool(|| solve(config, problem, start))
-}
-
-fn solve<'a, E: Real>(
-    config: &DivergenceConfig,
-    problem: &'a Discrete<'a, E>,
-    start: Option<&Divergence>,
-) -> Result<Divergence> {
-    let cross = sinkhorn(&config.sinkhorn, problem, start.map(|s| &s.cross.potentials))?;
-    let epsilon = cross.epsilon;
-    let ends = [End::Source, End::Target];
-    let own = map_each(if config.target_term { 2 } else { 1 }, |k| {
-        let itself = problem.with_itself(ends[k])?;
-        let before = start.and_then(|s| [Some(&s.source), s.target.as_ref()][k]);
-        symmetric(&config.sinkhorn, &itself, epsilon, before.map(|s| &s.potential[..]))
-    });
-    let mut own = own.into_iter();
-    // Two at most, the first of which is always there.
-    let (Some(source), target) = (own.next().transpose()?, own.next().transpose()?) else {
-        return Err(Error::config("target_term", config.target_term, "leaves no term"));
-    };
-    let [a, b] = problem.masses();
-    let value = cross.dual_cost - 0.5 * source.dual_cost
-        + 0.5 * (epsilon * (a - b).powi(2) - target.as_ref().map_or(0.0, |t| t.dual_cost));
-    Ok(Divergence { value, epsilon, cross, source, target })
+    check_symmetry(problem)
 }
 
 /// Refuses a cost that is seen not to be symmetric at a few pairs.

@@ -25,7 +25,7 @@ use crate::tensor::{Points, Scalar};
 /// Costs about as much as one Sinkhorn problem between the clouds.
 ///
 /// # Source
-/// arXiv:1803.05573, equation 7.
+/// The minibatch energy distance of arXiv:1803.05573.
 ///
 /// ```
 /// use brenier::prelude::*;

@@ -77,7 +77,7 @@ pub struct LinearReport {
 /// matrix; [`Error::Shape`] if the sizes differ.
 ///
 /// # Source
-/// arXiv:2002.03229; arXiv:2112.01907, section 4.
+/// arXiv:1805.11897; arXiv:2002.03229.
 pub fn plan_gradient<'a, E: Real>(
     config: &LinearSolve,
     problem: &'a Discrete<'a, E>,

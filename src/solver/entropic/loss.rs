@@ -3,7 +3,9 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::divergence::{sinkhorn_divergence, Divergence, DivergenceConfig};
+use super::divergence::{
+    sinkhorn_divergence, sinkhorn_divergence_gradient, Divergence, DivergenceConfig,
+};
 use super::gradient::weight_slopes;
 use super::taken::{finite, Taken, Weights};
 use crate::error::Result;
@@ -199,13 +201,14 @@ impl<C> DivergenceLoss<C> {
         let problem = taken.numbers.problem(&self.cost, N, [self.relaxation; 2])?;
         let Self { sinkhorn, target_term, .. } = *self;
         let config = DivergenceConfig { sinkhorn, target_term };
-        let divergence = sinkhorn_divergence(&config, &problem, start)?;
+        let (divergence, slopes) = if T::OWNS_TAPE {
+            let wanted = taken.wanted();
+            let (seen, g) = sinkhorn_divergence_gradient(&config, &problem, start, wanted)?;
+            (seen, vec![g.source, g.target, g.source_weights, g.target_weights])
+        } else {
+            (sinkhorn_divergence(&config, &problem, start)?, Vec::new())
+        };
         let divergence = finite(divergence, Divergence::status)?;
-        let mut slopes = Vec::new();
-        if T::OWNS_TAPE {
-            let g = divergence.gradient_where(&problem, taken.wanted())?;
-            slopes.extend([g.source, g.target, g.source_weights, g.target_weights]);
-        }
         drop(problem);
         Ok((taken.attach(divergence.value, slopes), divergence))
     }

@@ -9,7 +9,9 @@ mod loss;
 mod projection;
 mod taken;
 
-pub use divergence::{sinkhorn_divergence, Divergence, DivergenceConfig};
+pub use divergence::{
+    sinkhorn_divergence, sinkhorn_divergence_gradient, Divergence, DivergenceConfig,
+};
 pub use energy::EnergyLoss;
 pub use gradient::CostGradient;
 pub use implicit::{plan_gradient, LinearReport, LinearSolve};

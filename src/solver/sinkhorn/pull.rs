@@ -4,15 +4,17 @@
 //! from the plan and never stored. For |x − y|² in more than a few dimensions and for products of points
 //! the sums are M Y and Mᵀ X; otherwise they are taken over the differences, which cancel nothing.
 
+use super::engine::Engine;
 use super::kernels;
 use super::plan::Plan;
+use super::products;
 use super::pull_loops::{fuse, scale};
 use super::tile::{mean, scaled, FEW};
 use crate::error::{Error, Result};
 use crate::ops::gemm::{multiply_here, Into, Matrix};
 use crate::ops::parallel::{map_each, on_pool};
 use crate::ops::{CostForm, Real, Scratch};
-use crate::problem::{End, Ground, SlopeFn};
+use crate::problem::{Discrete, End, Ground, SlopeFn};
 
 /// Turns rows of the plan, the first of which is given by its number, into rows of M.
 pub(crate) type Reweigh<'r, E> = &'r (dyn Fn(usize, &mut [E]) + Sync);
@@ -23,7 +25,10 @@ const CHUNKS: usize = 8;
 
 /// What is summed, and for which points.
 pub(super) struct Pull<'p, 'r, E: Real> {
-    pub(super) plan: &'p Plan<'p, E>,
+    pub(super) problem: &'p Discrete<'p, E>,
+    pub(super) engine: &'p Engine<'p, E>,
+    /// Total mass of a ⊗ b.
+    pub(super) mass: f64,
     pub(super) reweigh: Option<Reweigh<'r, E>>,
     /// Gradients in the sources, in the targets.
     pub(super) wanted: [bool; 2],
@@ -41,16 +46,29 @@ impl<E: Real> Plan<'_, E> {
         reweigh: Option<Reweigh<'_, E>>,
         wanted: [bool; 2],
     ) -> Result<[Vec<E>; 2]> {
-        let Ground::Clouds { x, y, d, form, slope, .. } = &self.problem.ground else {
-            let rule = "has no points to differentiate in: give point clouds";
-            return Err(Error::config("ground", "a cost matrix", rule));
-        };
-        let pull = Pull { plan: self, reweigh, wanted };
-        on_pool(|| pull.by_form(x, y, *d, *form, slope))
+        on_pool(|| self.with(reweigh, wanted).points())
+    }
+
+    pub(super) fn with<'r>(
+        &self,
+        reweigh: Option<Reweigh<'r, E>>,
+        wanted: [bool; 2],
+    ) -> Pull<'_, 'r, E> {
+        let Self { problem, engine, mass, .. } = self;
+        Pull { problem, engine, mass: *mass, reweigh, wanted }
     }
 }
 
 impl<E: Real> Pull<'_, '_, E> {
+    /// The gradients of [`Plan::pull`].
+    pub(super) fn points(&self) -> Result<[Vec<E>; 2]> {
+        let Ground::Clouds { x, y, d, form, slope, .. } = &self.problem.ground else {
+            let rule = "has no points to differentiate in: give point clouds";
+            return Err(Error::config("ground", "a cost matrix", rule));
+        };
+        self.by_form(x, y, *d, *form, slope)
+    }
+
     fn by_form(
         &self,
         x: &[E],
@@ -69,7 +87,7 @@ impl<E: Real> Pull<'_, '_, E> {
             CostForm::Distance => self.differences(x, y, d, true),
             CostForm::SquaredDistance { scale } => self.squares(x, y, d, 2.0 * scale),
             CostForm::NegativeProduct => {
-                let mut both = self.products(x, y, d);
+                let mut both = self.products(x, y, d, false);
                 both.iter_mut().flatten().for_each(|v| *v = -*v);
                 both
             }
@@ -85,10 +103,10 @@ impl<E: Real> Pull<'_, '_, E> {
         width: usize,
         each: impl Fn(usize, &mut [E], &mut [E], &mut [E]) + Sync + Send,
     ) -> [Vec<E>; 2] {
-        let (n, m) = self.plan.problem.sizes();
-        let engine = &self.plan.engine;
+        let (n, m) = self.problem.sizes();
+        let engine = self.engine;
         let [a, b] = &engine.sides;
-        let mass = E::of(self.plan.mass);
+        let mass = E::of(self.mass);
         let chunks = (n.saturating_mul(m) / CHUNK).clamp(1, CHUNKS);
         let rows = n.div_ceil(chunks);
         let parts = map_each(n.div_ceil(rows), |c| {
@@ -145,44 +163,52 @@ impl<E: Real> Pull<'_, '_, E> {
         [of_rows, of_columns]
     }
 
-    /// M Y and Mᵀ X.
-    fn products(&self, x: &[E], y: &[E], d: usize) -> [Vec<E>; 2] {
+    /// M Y and Mᵀ X; if `sums`, with the sums of M as another column.
+    fn products(&self, x: &[E], y: &[E], d: usize, sums: bool) -> [Vec<E>; 2] {
         let m = y.len() / d;
         let y = Matrix::new(y, m, d);
-        self.sums(d, |start, weights, of_rows, of_columns| {
+        let ones = vec![E::one(); if sums { m } else { 0 }];
+        let pitch = if sums { d + 1 } else { d };
+        self.sums(pitch, |start, weights, of_rows, of_columns| {
             let here = weights.len() / m;
-            let weights = Matrix::new(weights, here, m);
+            let matrix = Matrix::new(weights, here, m);
             if !of_rows.is_empty() {
-                multiply_here(weights, y, of_rows, d, Into::Overwrite);
+                multiply_here(matrix, y, of_rows, pitch, Into::Overwrite);
+                if sums {
+                    let mut totals = vec![E::zero(); here];
+                    products::dots(weights, &ones, &mut totals);
+                    let last = of_rows.iter_mut().skip(d).step_by(pitch);
+                    last.zip(totals).for_each(|(last, total)| *last = total);
+                }
             }
             if !of_columns.is_empty() {
                 let x = Matrix::new(&x[start * d..][..here * d], here, d);
-                multiply_here(weights.transposed(), x, of_columns, d, Into::Add);
+                multiply_here(matrix.transposed(), x, of_columns, pitch, Into::Add);
+                if sums {
+                    let mut totals = vec![E::zero(); m];
+                    weights.chunks_exact(m).for_each(|row| kernels::add(row, &mut totals));
+                    let last = of_columns.iter_mut().skip(d).step_by(pitch);
+                    last.zip(totals).for_each(|(last, total)| *last += total);
+                }
             }
         })
     }
 
-    /// `factor` Σ Mᵢⱼ (xᵢ − yⱼ) and its negative, from products of the clouds, centred and with a column of
-    /// ones that gives the sums of M.
+    /// `factor` Σ Mᵢⱼ (xᵢ − yⱼ) and its negative, from products with the clouds, centred, and the sums of M.
     fn squares(&self, x: &[E], y: &[E], d: usize, factor: f64) -> [Vec<E>; 2] {
         let centre = mean(x, d);
-        let centred = |cloud: &[E]| {
-            let cloud = scaled(cloud, &centre, 1.0, false, false);
-            let rows = cloud.chunks_exact(d);
-            rows.flat_map(|row| row.iter().copied().chain([E::one()])).collect::<Vec<E>>()
-        };
+        let centred = |cloud: &[E]| scaled(cloud, &centre, 1.0, false, false);
         let (x, y) = (centred(x), centred(y));
         let factor = E::of(factor);
         let finish = |cloud: &[E], products: Vec<E>| {
-            let rows = products.chunks_exact(d + 1).zip(cloud.chunks_exact(d + 1));
-            let one = |(p, x): (&[E], &[E])| {
+            let mut out = Vec::with_capacity(products.len());
+            for (p, x) in products.chunks_exact(d + 1).zip(cloud.chunks_exact(d)) {
                 let sum = p[d];
-                let each = x[..d].iter().zip(p).map(move |(x, p)| factor * (sum * *x - *p));
-                each.collect::<Vec<E>>()
-            };
-            rows.flat_map(one).collect::<Vec<E>>()
+                out.extend(x.iter().zip(p).map(|(x, p)| factor * (sum * *x - *p)));
+            }
+            out
         };
-        let [of_rows, of_columns] = self.products(&x, &y, d + 1);
+        let [of_rows, of_columns] = self.products(&x, &y, d, true);
         [finish(&x, of_rows), finish(&y, of_columns)]
     }
 
@@ -202,7 +228,7 @@ impl<E: Real> Pull<'_, '_, E> {
             products
         };
         let (u, v) = (unit(x), unit(y));
-        let [of_rows, of_columns] = self.products(&u, &v, d);
+        let [of_rows, of_columns] = self.products(&u, &v, d, false);
         [finish(x, &u, of_rows), finish(y, &v, of_columns)]
     }
 
@@ -210,7 +236,7 @@ impl<E: Real> Pull<'_, '_, E> {
     fn calls(&self, x: &[E], y: &[E], d: usize, slope: &SlopeFn<'_, E>) -> Result<[Vec<E>; 2]> {
         let m = y.len() / d;
         if self.wanted[0] {
-            check_source_gradient(x, y, d, &self.plan.problem.ground)?;
+            check_source_gradient(x, y, d, &self.problem.ground)?;
         }
         Ok(self.sums(d, |start, weights, of_rows, of_columns| {
             let mut out = vec![E::zero(); d];

@@ -3,7 +3,7 @@
 use super::kernels;
 use super::plan::Plan;
 use super::products;
-use super::pull::{Pull, Reweigh};
+use super::pull::Reweigh;
 use crate::ops::parallel::map_each;
 use crate::ops::Real;
 
@@ -12,8 +12,7 @@ impl<E: Real> Plan<'_, E> {
     pub(crate) fn sums(&self, reweigh: Option<Reweigh<'_, E>>) -> [Vec<E>; 2] {
         let m = self.problem.sizes().1;
         let ones = vec![E::one(); m];
-        let pull = Pull { plan: self, reweigh, wanted: [true; 2] };
-        pull.sums(1, |_, weights, of_rows, of_columns| {
+        self.with(reweigh, [true; 2]).sums(1, |_, weights, of_rows, of_columns| {
             products::dots(weights, &ones, of_rows);
             weights.chunks_exact(m).for_each(|row| kernels::add(row, of_columns));
         })

@@ -2,20 +2,21 @@
 //!
 //! Its two potentials are equal, and averaged half steps f ← ½ (f + T f), with T the update of one side,
 //! reduce the error by a half or more each: the derivative of T is −P/a, whose eigenvalues are in [0, 1]
-//! for costs with a positive kernel (arXiv:1810.08278, section 3.1).
+//! for costs with a positive kernel (arXiv:1810.08278, equation 25).
 
 use serde::{Deserialize, Serialize};
 
 use super::config::{Form, SinkhornConfig, Stop};
-use super::engine::{relief, Engine};
+use super::engine::{relief, Engine, BLOCK};
 use super::products;
+use super::pull::Pull;
 use super::solution::{Potentials, Status};
 use super::solve::choose;
-use super::tile::Tiles;
+use super::tile::{Tiles, FEW};
 use crate::error::{Error, Result};
 use crate::ops::parallel::map_each;
 use crate::ops::Real;
-use crate::problem::{Discrete, Relaxation};
+use crate::problem::{Discrete, Ground, Relaxation};
 
 /// A solution of the problem between a measure and itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,13 +36,15 @@ pub struct SelfTransport {
 /// Logarithms of scalings beyond which they are absorbed, as a part of the range of the number type.
 const RANGE: f64 = 0.3;
 
-/// The problem `problem`, whose two sides are the same, at this ε.
+/// The problem `problem`, whose two sides are the same, at this ε. If `pulled`, also Σⱼ Pᵢⱼ ∂₁c(xᵢ, xⱼ), from
+/// the kernel as it is after the last step.
 pub(crate) fn symmetric<E: Real>(
     config: &SinkhornConfig,
     problem: &Discrete<'_, E>,
     epsilon: f64,
     start: Option<&[f64]>,
-) -> Result<SelfTransport> {
+    pulled: bool,
+) -> Result<(SelfTransport, Vec<E>)> {
     let [mass, _] = problem.masses();
     let tau = problem.relaxation[0].tau();
     let unit = epsilon * std::f64::consts::LN_2;
@@ -85,13 +88,10 @@ pub(crate) fn symmetric<E: Real>(
             };
             let dual_cost = dual(problem, epsilon, &f, &sums);
             let marginal_error = error;
-            return Ok(SelfTransport {
-                potential: f,
-                iterations,
-                marginal_error,
-                status,
-                dual_cost,
-            });
+            let slopes = if pulled { pull(&mut engine, problem, mass)? } else { Vec::new() };
+            let found =
+                SelfTransport { potential: f, iterations, marginal_error, status, dual_cost };
+            return Ok((found, slopes));
         }
         iterations += 1;
         if iterations > 2 * config.limit() + 2 {
@@ -111,6 +111,21 @@ pub(crate) fn symmetric<E: Real>(
             engine.set_potentials(&[average.clone(), average]);
         }
     }
+}
+
+fn pull<'a, E: Real>(
+    engine: &mut Engine<'a, E>,
+    problem: &Discrete<'a, E>,
+    mass: f64,
+) -> Result<Vec<E>> {
+    if let Ground::Clouds { d, .. } = &problem.ground {
+        // Rows that are worth a matrix product.
+        engine.block = if *d > FEW { BLOCK } else { engine.block };
+    }
+    let (engine, mass) = (&*engine, mass * mass);
+    let pull = Pull { problem, engine, mass, reweigh: None, wanted: [true, false] };
+    let [slopes, _] = pull.points()?;
+    Ok(slopes)
 }
 
 /// sᵢ = Σⱼ aⱼ exp((fᵢ + fⱼ − Cᵢⱼ) / ε).
