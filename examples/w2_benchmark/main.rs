@@ -15,6 +15,7 @@
 //! seconds and shows only that everything works. A plan may hold `data`, `dimensions`, `solvers`,
 //! `seeds`, `minutes`, `out`, and settings: `[recipe.enot]`, and `[recipe.enot.64]` for one dimension.
 
+mod contest;
 mod plan;
 mod recipe;
 mod results;
