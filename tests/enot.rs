@@ -2,7 +2,7 @@
 
 mod common;
 
-use brenier::function::{arrays, replace};
+use brenier::function::{arrays, replace, NamedArray};
 use brenier::prelude::*;
 use brenier::tensor::points_on;
 use brenier::testing::STEP;
@@ -252,6 +252,12 @@ fn a_free_map_learns_a_translation() {
     assert!(error < 2.0, "{error}");
 }
 
+/// The largest difference of two lists of parameters.
+fn apart(a: &[NamedArray<f64>], b: &[NamedArray<f64>]) -> f64 {
+    let each = a.iter().zip(b).map(|(a, b)| common::distance(&a.values, &b.values));
+    each.fold(0.0, f64::max)
+}
+
 /// With g held still, the map makes the steps that it makes on the parts one after the other; with the map
 /// held still, g sees one batch however it is cut.
 #[test]
@@ -276,13 +282,14 @@ fn map_steps_cut_the_batch() {
         (0..2).map(|i| Batch::new(half(&x, i).unwrap(), half(&y, i).unwrap()).unwrap()).collect();
     let two = EnotConfig { map_steps: 2, ..held.clone() };
     let (one_by_one, cut) = (trained(&held, &halves), trained(&two, std::slice::from_ref(&batch)));
-    assert_eq!(one_by_one[0], cut[0]);
+    // One pass of g and two give the same slopes, up to the rounding of a division.
+    assert!(apart(&one_by_one[0], &cut[0]) < 1e-12);
 
     let held = EnotConfig { source: still, ..config };
     let two = EnotConfig { map_steps: 2, ..held.clone() };
     let batch = [batch];
     let (whole, cut) = (trained(&held, &batch), trained(&two, &batch));
-    assert_eq!(whole[1], cut[1]);
+    assert!(apart(&whole[1], &cut[1]) < 1e-12);
     assert_ne!(whole[1], arrays(state.target.params()));
 
     let three = EnotConfig { map_steps: 3, ..held };

@@ -164,10 +164,6 @@ fn word(op: Integer, signed: bool) -> Option<Kernel> {
             ("popc", _) => k32!(|a, b, c| a.count_ones()),
             ("clz", _) => k32!(|a, b, c| a.leading_zeros()),
             ("brev", _) => k32!(|a, b, c| a.reverse_bits()),
-            ("bfind.shiftamt", false) => k32!(|a, b, c| match a {
-                0 => u32::MAX,
-                a => a.leading_zeros(),
-            }),
             ("bfind", false) => k32!(|a, b, c| 31u32.wrapping_sub(a.leading_zeros())),
             ("bfind", true) => {
                 k32s!(|a, b, c| 31 - (if a < 0 { !a } else { a }).leading_zeros() as i32)
