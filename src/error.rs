@@ -7,7 +7,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What the caller can get wrong and what numbers and files can do.
 ///
-/// A failure of the compute device itself (out of memory) panics, as the operators of `dfdx` do.
+/// A failure of the compute device itself (out of memory) panics in the operators of `dfdx`; on a CUDA
+/// device it is [`Error::Device`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -81,6 +82,22 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         problem: CheckpointProblem,
+    },
+    /// No CUDA device that could be used.
+    #[error("no CUDA device: {problem} (looked for {looked_for})")]
+    NoDevice {
+        /// The libraries that were looked for.
+        looked_for: String,
+        /// What was not there.
+        problem: String,
+    },
+    /// The CUDA driver refused.
+    #[error("cannot {action}: {problem}")]
+    Device {
+        /// What was tried.
+        action: String,
+        /// The answer of the driver.
+        problem: String,
     },
     /// A picture that could not be drawn.
     #[error("cannot draw {}: {problem}", .path.display())]
@@ -168,6 +185,11 @@ impl Error {
 
     pub(crate) fn format(path: &Path, problem: impl std::fmt::Display) -> Self {
         Self::Format { path: path.to_path_buf(), problem: problem.to_string() }
+    }
+
+    #[cfg(feature = "cuda")]
+    pub(crate) fn device(action: impl Into<String>, problem: impl std::fmt::Display) -> Self {
+        Self::Device { action: action.into(), problem: problem.to_string() }
     }
 
     pub(crate) fn checkpoint(path: &Path, problem: CheckpointProblem) -> Self {

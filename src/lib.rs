@@ -43,6 +43,7 @@
 //! | [`geometry`] | ground costs |
 //! | [`problem`] | samplers and batches; discrete problems |
 //! | [`solver`] | Sinkhorn, exact plans, transport on lines, Gaussian measures |
+//! | `cuda` | costs, Sinkhorn and plans on CUDA devices (feature `cuda`) |
 //! | [`function`] | potentials, maps, networks, learners |
 //! | [`neural`] | the estimators |
 //! | [`train`] | the loop, observers, checkpoints |
@@ -76,6 +77,9 @@ pub mod tensor;
 pub mod geometry;
 pub mod problem;
 pub mod solver;
+
+#[cfg(feature = "cuda")]
+pub mod cuda;
 
 pub mod function;
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use brenier::function::{arrays, replace};
+use brenier::function::{arrays, replace, NamedArray};
 use brenier::prelude::*;
 use brenier::tensor::points_on;
 use brenier::testing::STEP;
@@ -252,6 +252,12 @@ fn a_free_map_learns_a_translation() {
     assert!(error < 2.0, "{error}");
 }
 
+/// The largest difference of two lists of parameters.
+fn apart(a: &[NamedArray<f64>], b: &[NamedArray<f64>]) -> f64 {
+    let each = a.iter().zip(b).map(|(a, b)| common::distance(&a.values, &b.values));
+    each.fold(0.0, f64::max)
+}
+
 /// With g held still, the map makes the steps that it makes on the parts one after the other; with the map
 /// held still, g sees one batch however it is cut.
 #[test]
@@ -276,15 +282,45 @@ fn map_steps_cut_the_batch() {
         (0..2).map(|i| Batch::new(half(&x, i).unwrap(), half(&y, i).unwrap()).unwrap()).collect();
     let two = EnotConfig { map_steps: 2, ..held.clone() };
     let (one_by_one, cut) = (trained(&held, &halves), trained(&two, std::slice::from_ref(&batch)));
-    assert_eq!(one_by_one[0], cut[0]);
+    // One pass of g and two give the same slopes, up to the rounding of a division.
+    assert!(apart(&one_by_one[0], &cut[0]) < 1e-12);
 
     let held = EnotConfig { source: still, ..config };
     let two = EnotConfig { map_steps: 2, ..held.clone() };
     let batch = [batch];
     let (whole, cut) = (trained(&held, &batch), trained(&two, &batch));
-    assert_eq!(whole[1], cut[1]);
+    assert!(apart(&whole[1], &cut[1]) < 1e-12);
     assert_ne!(whole[1], arrays(state.target.params()));
 
     let three = EnotConfig { map_steps: 3, ..held };
     assert!(matches!(enot_step(&three, state, &batch[0], Key::new(0)), Err(Error::Shape { .. })));
+}
+
+/// The pair of the Wasserstein-2 benchmark at D = 2, whose best affine map has 13.9.
+#[test]
+fn it_learns_the_benchmark_pair() {
+    let Some(folder) = common::data("w2bench") else { return };
+    let pair = brenier::data::w2_benchmark_pair::<2>(&folder).unwrap();
+    let [f, g, data, training, score] = Key::new(4).split();
+    let steps = 2000;
+    let adam = AdamConfig {
+        betas: (0.9, 0.99),
+        schedule: Schedule::Cosine { warm_up: 0, total: steps, floor: 0.01 },
+        ..AdamConfig::with_rate(2e-3)
+    };
+    let config: EnotConfig =
+        EnotConfig { source: adam.clone(), target: adam, ..EnotConfig::default() };
+    let (f, g): (Net, Net) = (build(f), build(g));
+    let batches = Sampled::new(pair.source().clone(), pair.target(), 256).unwrap();
+    let step = back_and_forth(
+        |s, b: &Batch<2>, k| enot_step(&config, s, b, k),
+        |s, b: &Batch<2>, k| enot_step(&config, s, b, k),
+    );
+    let state = enot_init(&config, f, g).unwrap();
+    let batches = batches.batches(data).take(steps as usize);
+    let state = run(&step, state, batches, training, &mut |_: &_, _: &_| Ok(())).unwrap();
+    let error =
+        map_error(&pair, &state.source.params().map_for(&config.cost), score, 4096).unwrap();
+    println!("{error:?}");
+    assert!(error.l2_uvp < 2.0, "{error:?}");
 }

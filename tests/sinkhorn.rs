@@ -165,7 +165,7 @@ fn potentials_of_geomloss() {
         for (found, key) in [(&potentials.f, "f"), (&potentials.g, "g")] {
             let worst = common::distance(found, &numbers(&case[key]));
             // What the annealing of geomloss leaves: its last steps differ by 5e-4 of ε.
-            assert!(worst < 1e-6, "p {p}, tau {tau}: {worst:e}");
+            assert!(worst < 5e-4 * epsilon, "p {p}, tau {tau}: {worst:e}");
         }
     }
 }
@@ -371,7 +371,8 @@ fn extreme_problems_have_the_right_answer() {
     // All points equal: every epsilon gives the product.
     let same = Discrete::clouds(&SqEuclidean, &[0.3f32; 10], &[0.3; 6], 2).unwrap();
     let s = sinkhorn(&config, &same, None).unwrap().into_converged().unwrap();
-    assert!(s.transport_cost.abs() < 1e-9 && s.dual_cost.abs() < 1e-6, "{s:?}");
+    // A rounding of 2^−24 in an exponent is worth 3e-9 at this ε of 0.05.
+    assert!(s.transport_cost.abs() < 1e-8 && s.dual_cost.abs() < 1e-6, "{s:?}");
     // Weights of zero, and from 1e-6 to 1.
     let (x, y) = clouds(16, 20, 20, 2);
     let mut a = weights(17, 20);

@@ -15,6 +15,7 @@
 //! seconds and shows only that everything works. A plan may hold `data`, `dimensions`, `solvers`,
 //! `seeds`, `minutes`, `out`, and settings: `[recipe.enot]`, and `[recipe.enot.64]` for one dimension.
 
+mod contest;
 mod plan;
 mod recipe;
 mod results;
@@ -27,7 +28,11 @@ use plan::{Arguments, Plan};
 use results::Record;
 
 fn main() -> anyhow::Result<()> {
-    let plan = Plan::of(Arguments::parse())?;
+    carry_out(&Plan::of(Arguments::parse())?)
+}
+
+/// Makes the runs that are not finished and writes what all of them give.
+fn carry_out(plan: &Plan) -> anyhow::Result<()> {
     let runs = plan.out.join("runs");
     for job in &plan.jobs {
         let (solver, quick) = (job.solver.name(), if plan.quick { "-quick" } else { "" });
@@ -42,10 +47,49 @@ fn main() -> anyhow::Result<()> {
             println!("{}: finished before", folder.display());
             continue;
         }
-        Record::of(solvers::train(&plan, job, &folder)?).write(&folder)?;
+        Record::of(solvers::train(plan, job, &folder)?).write(&folder)?;
         results::write(&plan.out, &results::all(&runs)?)?;
     }
     println!("\n{}", results::write(&plan.out, &results::all(&runs)?)?);
     println!("results in {}", plan.out.display());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan that is run again skips what is finished, and one of other settings is refused.
+    #[test]
+    fn a_plan_goes_on_where_it_stopped() {
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data").to_owned();
+        let data = std::env::var("BRENIER_DATA").unwrap_or(beside) + "/w2bench";
+        if !std::path::Path::new(&data).is_dir() {
+            println!("skipped: no folder {data} (set BRENIER_DATA)");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap();
+        let run = |solvers: &str, steps: &str| {
+            let flags =
+                ["w2", "--data", &data, "--solver", solvers, "--steps", steps, "--out", out];
+            carry_out(&Plan::of(Arguments::parse_from(flags.into_iter().chain(["--quick"])))?)
+        };
+        run("enot,w2-dual,monge-gap", "8").unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let (evaluations, runs) = (read("evaluations.csv"), read("runs.jsonl"));
+        assert_eq!((evaluations.lines().count(), runs.lines().count()), (1 + 3 * 4, 3));
+        assert!(runs.contains("\"outcome\":\"Finished\"") && runs.contains("\"epsilon\":"));
+        assert!(read("divergence.svg").contains("ε = "));
+
+        // A fourth run joins; the others are as they were, with their times.
+        run("enot,w2-dual,monge-gap,not", "8").unwrap();
+        assert_eq!(read("runs.jsonl").lines().count(), 4);
+        let kept = read("evaluations.csv");
+        assert!(evaluations.lines().all(|line| kept.lines().any(|l| l == line)));
+        assert!(read("table.md").contains("| **w2-dual** |"));
+
+        let refused = run("enot", "9").unwrap_err().to_string();
+        assert!(refused.contains("other settings"), "{refused}");
+    }
 }

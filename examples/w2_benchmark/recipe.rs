@@ -124,12 +124,21 @@ impl Recipe {
         Self { network, steps, potential_rate, ..Self::COMMON }
     }
 
-    fn enot(_dimension: usize) -> Self {
+    fn enot(dimension: usize) -> Self {
+        let (width, rate, steps) = match dimension {
+            0..=2 => (2, 1e-3, 30_000),
+            3..=4 => (2, 2.5e-3, 40_000),
+            5..=8 => (2, 1.5e-3, 50_000),
+            9..=32 => (2, 1.5e-3, 40_000),
+            33..=64 => (1, 2e-3, 30_000),
+            65..=128 => (1, 2e-3, 10_000),
+            _ => (1, 1e-3, 5000),
+        };
         Self {
-            width: 2,
+            width,
             start: Start::Affine,
-            steps: 40_000,
-            rate: 4e-3,
+            steps,
+            rate,
             beta1: 0.5,
             beta2: 0.99,
             map_steps: 2,
@@ -154,7 +163,8 @@ impl Recipe {
         Self {
             network: Network::Mlp,
             start: Start::Affine,
-            steps: 10_000,
+            steps: 5000,
+            rate: 3e-3,
             gap_weight,
             conservative_weight,
             ..Self::COMMON

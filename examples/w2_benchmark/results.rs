@@ -8,7 +8,7 @@ use brenier::score::DivergenceScore;
 use brenier::train::write_atomically;
 use serde::{Deserialize, Serialize};
 
-use crate::solvers::Finished;
+use crate::contest::Finished;
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

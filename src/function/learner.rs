@@ -5,94 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dfdx::nn::tensor_collection::*;
 use dfdx::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use super::adam::{AdamConfig, Clip, Decay};
 use super::parameters::check_finite;
-use super::schedule::Schedule;
-use crate::error::{check_positive, Error, Result};
-use crate::ops::{AdamUpdate, Constants, Engine, Moments, Real};
+use crate::error::{Error, Result};
+use crate::ops::{AdamUpdate, Constants, Engine, Moments, Real, Tap};
 use crate::tensor::{Points, Scalar, Taped};
-
-/// Adam (arXiv:1412.6980) and AdamW (arXiv:1711.05101), in the conventions of PyTorch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct AdamConfig {
-    /// Learning rate, positive.
-    pub rate: f64,
-    /// Decays of the two moments, in [0, 1).
-    pub betas: (f64, f64),
-    /// Added to the root of the second moment, positive.
-    pub epsilon: f64,
-    /// Weight decay.
-    pub decay: Decay,
-    /// Gradient clipping.
-    pub clip: Clip,
-    /// Factor on the rate over time.
-    pub schedule: Schedule,
-}
-
-/// Weight decay λ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Decay {
-    /// λ = 0.
-    #[default]
-    None,
-    /// λθ is added to the gradient: Adam with an L2 penalty.
-    Coupled(f64),
-    /// −rate·λθ is added to the step: AdamW.
-    Decoupled(f64),
-}
-
-/// Gradient clipping.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Clip {
-    /// The gradient as it is.
-    #[default]
-    None,
-    /// The gradient of all parameters together is scaled to at most this Euclidean norm.
-    Norm(f64),
-}
-
-impl Default for AdamConfig {
-    /// Rate 1e-3, betas (0.9, 0.999), ε = 1e-8, no decay, no clipping, constant.
-    fn default() -> Self {
-        Self {
-            rate: 1e-3,
-            betas: (0.9, 0.999),
-            epsilon: 1e-8,
-            decay: Decay::None,
-            clip: Clip::None,
-            schedule: Schedule::Constant,
-        }
-    }
-}
-
-impl AdamConfig {
-    /// The defaults with another rate.
-    pub fn with_rate(rate: f64) -> Self {
-        Self { rate, ..Self::default() }
-    }
-
-    fn check(&self) -> Result<()> {
-        check_positive("rate", self.rate)?;
-        check_positive("epsilon", self.epsilon)?;
-        for beta in [self.betas.0, self.betas.1] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(Error::config("betas", beta, "must be in [0, 1)"));
-            }
-        }
-        match self.decay {
-            Decay::Coupled(l) | Decay::Decoupled(l) if !(l >= 0.0 && l.is_finite()) => {
-                return Err(Error::config("decay", l, "must be finite and not negative"));
-            }
-            _ => {}
-        }
-        if let Clip::Norm(c) = self.clip {
-            check_positive("clip", c)?;
-        }
-        self.schedule.check()
-    }
-}
 
 /// Parameters `P` with Adam: the only mutable thing in an estimator.
 ///
@@ -224,9 +142,24 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
         record: impl FnOnce(&P, Points<N, E, D, Taped<E, D>>) -> Y,
     ) -> Y {
         let x = x.clone();
-        let gradients = self.spare.slot().take();
-        let gradients = gradients.unwrap_or_else(|| self.params.alloc_grads());
+        let gradients = self.gradients();
         Constants::default().tensor(&x).scope(|| record(&self.params, x.traced(gradients)))
+    }
+
+    /// Gradients of the parameters, all zero.
+    fn gradients(&self) -> Gradients<E, D> {
+        let kept = self.spare.slot().take();
+        kept.unwrap_or_else(|| self.params.alloc_grads())
+    }
+
+    /// The module at data `x`, recorded for a gradient in its parameters, and a place where the
+    /// backward pass leaves the gradient in `x`.
+    pub fn traced_and_tapped<const N: usize, Y>(&self, x: &Points<N, E, D>) -> (Y, Tap<E>)
+    where
+        P: Module<Points<N, E, D, Taped<E, D>>, Output = Y>,
+    {
+        let (x, tap) = D::tapped(x.clone().traced(self.gradients()));
+        (self.params.forward(x), tap)
     }
 
     /// The module at `y`, recorded for a gradient in `y`; the parameters are constant.

@@ -19,6 +19,7 @@
 //!
 //! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
+mod adam;
 mod icnn;
 mod learner;
 mod map_network;
@@ -31,8 +32,9 @@ mod record;
 mod schedule;
 mod structure;
 
+pub use adam::{AdamConfig, Clip, Decay};
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
-pub use learner::{AdamConfig, Clip, Decay, Descent, Learner};
+pub use learner::{Descent, Learner};
 pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
 pub use parameters::{arrays, build, replace, NamedArray};

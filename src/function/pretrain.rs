@@ -2,7 +2,8 @@
 
 use dfdx::prelude::*;
 
-use super::learner::{AdamConfig, Learner};
+use super::adam::AdamConfig;
+use super::learner::Learner;
 use super::potential::{GradientMap, InputGradient, TransportMap};
 use super::schedule::Schedule;
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sum;
 use crate::error::{Error, Result};
-use crate::ops::{Real, RowCost, TwistCost};
+use crate::ops::{CostForm, Real, RowCost, TwistCost};
 
 /// c(x, y) = Σᵢ |xᵢ − yᵢ|ᵖ / p, with p ≥ 1: strictly convex in x − y for p > 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ impl<E: Real> RowCost<E> for PNorm {
             *d = if z == E::zero() { z } else { z.abs().powf(less) * z.signum() };
         }
         sum(x.len(), |i| (y[i] - x[i]).abs().powf(p)) / p
+    }
+    fn form(&self) -> CostForm {
+        CostForm::PowerSum { p: self.0 }
     }
 }
 

@@ -6,9 +6,9 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Slowed, State};
+use super::contract::{learners, readings};
 use crate::error::{Error, Result};
-use crate::function::{AdamConfig, Learner, Persist, Potential, Record};
+use crate::function::{AdamConfig, Learner, Potential};
 use crate::geometry::{Cost, HalfSqEuclidean};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
@@ -123,41 +123,5 @@ where
     Ok((BatchDualState { step: step + 1, potential }, metrics))
 }
 
-impl<F, E: Real, D: Engine<E>> State for BatchDualState<F, E, D> {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl<F: TensorCollection<E, D>, E: Real, D: Engine<E>> Mapped for BatchDualState<F, E, D> {
-    type Map = Learner<F, E, D>;
-    fn map(&self) -> &Self::Map {
-        &self.potential
-    }
-}
-
-impl<F: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed for BatchDualState<F, E, D> {
-    fn slow_down(&mut self, factor: f64) {
-        self.potential.scale_rate(factor);
-    }
-}
-
-impl<F: TensorCollection<E, D>, E: Real, D: Engine<E>> Persist for BatchDualState<F, E, D> {
-    fn save(&self, record: &mut Record, path: &str) {
-        self.step.save(record, &format!("{path}step"));
-        self.potential.save(record, &format!("{path}potential."));
-    }
-    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
-        self.step.load(record, &format!("{path}step"), problems);
-        self.potential.load(record, &format!("{path}potential."), problems);
-    }
-}
-
-impl Readings for BatchDualMetrics {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("dual_value", self.dual_value),
-            ("potential_gradient_norm", self.potential_gradient_norm),
-        ]
-    }
-}
+learners!(BatchDualState<F> { potential }, map: potential of F);
+readings!(BatchDualMetrics { dual_value, potential_gradient_norm });

@@ -16,20 +16,18 @@
 //! The source network is a potential whose gradient is the map ([`PotentialMap`]) or a map of its own
 //! ([`FreeMap`]). With potentials on both sides, [`back_and_forth`](crate::train::back_and_forth) lets
 //! source and target change places from step to step, as the paper's results on the Wasserstein-2
-//! benchmark do. With [`EnotConfig::map_steps`] K > 1 the map takes K steps for each of the potential,
-//! on K parts of the source, and the potential sees the images of all parts; then λ may be zero, which
-//! is the maximin estimator of `not_step` between potentials, at the price of one pass over the batch.
+//! benchmark do.
 
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Reversible, Slowed, State};
-use super::losses::mean;
+use super::contract::{learners, readings, Reversible};
+use super::losses::{mean, stacked};
 use crate::error::{check_count, Error, Result};
-use crate::function::{AdamConfig, Descent, Learner, MapNetwork, Persist, Potential, Record};
+use crate::function::{AdamConfig, Descent, Learner, MapNetwork, Potential};
 #[cfg(doc)]
 use crate::function::{FreeMap, PotentialMap};
-use crate::geometry::{Cost, HalfSqEuclidean};
+use crate::geometry::{Cost, HalfSqEuclidean, NegDot};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
@@ -44,7 +42,7 @@ pub struct EnotConfig<C = HalfSqEuclidean> {
     pub cost: C,
     /// τ, in (0, 1]; above ½ it punishes what breaks the constraint more.
     pub expectile: f64,
-    /// λ ≥ 0, the weight of the regulariser; it has the dimension of 1 / cost.
+    /// λ, the weight of the regulariser; it has the dimension of 1 / cost.
     pub regularisation: f64,
     /// K, the map steps before each potential step, each on its part of the source; at least 1.
     pub map_steps: usize,
@@ -139,9 +137,10 @@ where
 /// One step: K descents of the source network, one of g at the images that they were given.
 ///
 /// The batch holds `[n, N]` source and `[n, N]` target points, paired at random by their order; K
-/// divides n. With K = 1 both losses are at the same parameters.
-/// Deterministic: the key is not used. Costs a pass of the source network and its backward pass, a
-/// forward and input-gradient pass of g at T(x), and a forward and backward pass of g on both measures.
+/// divides n. Deterministic: the key is not used. Costs a pass of the source network and its backward
+/// pass, and one forward and backward pass of g on both measures. With K = 1 both losses are at the
+/// same parameters, and that pass of g also gives its slopes at T(x); with more, those cost a forward
+/// and an input-gradient pass of g.
 ///
 /// # Errors
 /// [`Error::Shape`] unless there are as many source as target points and K divides their number,
@@ -184,42 +183,106 @@ where
     let EnotState { step, mut source, mut target } = state;
     let at = |e: Error| e.at_step(step);
     let (x, y) = (&batch.source, &batch.target);
-    let n = x.shape().0;
-    let paired = config.cost.paired(x, y.clone())?;
+    let paired = rows(&config.cost.paired(x, y.clone())?);
+    let both = (&mut source, &mut target);
+    let seen = if config.map_steps == 1 {
+        together(config, both, batch, &paired)
+    } else {
+        in_turn(config, both, batch, &paired)
+    };
+    let Seen { map, potential, loss, transport_cost } = seen.map_err(at)?;
+    let metrics = EnotMetrics {
+        map_loss: map.loss,
+        potential_loss: loss.regulariser - loss.dual_value,
+        dual_value: loss.dual_value,
+        regulariser: loss.regulariser,
+        transport_cost,
+        map_gradient_norm: map.gradient_norm,
+        potential_gradient_norm: potential.gradient_norm,
+    };
+    Ok((EnotState { step: step + 1, source, target }, metrics))
+}
 
-    // The map, with g frozen: a step on each part of the source.
+/// What the descents of a step saw.
+struct Seen<E> {
+    map: Descent,
+    potential: Descent,
+    loss: PotentialLoss<E>,
+    transport_cost: f64,
+}
+
+/// One descent of each network at the same parameters, from one pass of g.
+fn together<const N: usize, E, D, C, F, G>(
+    config: &EnotConfig<C>,
+    (source, target): (&mut Learner<F, E, D>, &mut Learner<G, E, D>),
+    batch: &Batch<N, E, D>,
+    paired: &[E],
+) -> Result<Seen<E>>
+where
+    E: Real,
+    D: Engine<E>,
+    C: Cost<N, E, D>,
+    F: MapNetwork<N, C, E, D>,
+    G: Potential<N, E, D>,
+{
+    let (x, y, n) = (&batch.source, &batch.target, paired.len());
+    // g, at the images and the target at once, from the slopes of its loss in its values.
+    let moved: Points<N, E, D, Taped<E, D>> = source.traced_by(x, |f, x| f.traced(&config.cost, x));
+    let cost = config.cost.paired(x, moved.retaped::<Taped<E, D>>())?;
+    let costs = cost.as_vec();
+    let both = stacked(&moved.retaped::<NoneTape>(), y);
+    let (values, tap): (Points<1, E, D, Taped<E, D>>, _) = target.traced_and_tapped(&both);
+    let loss = PotentialLoss::at(config, &values.as_vec(), &costs, paired);
+    let seeds: Points<1, E, D> = x.device().tensor_from_vec(loss.slopes.clone(), (2 * n, Const));
+    let potential = target.descend((values * seeds).sum())?;
+
+    // The map, with g as it was: its slopes at the images came with those of its parameters, scaled.
+    let mut slopes = tap.take();
+    slopes.truncate(n * N);
+    for (slopes, scale) in slopes.chunks_exact_mut(N).zip(&loss.slopes) {
+        slopes.iter_mut().for_each(|s| *s /= *scale);
+    }
+    let gain = NegDot.paired(&points_on(x.device(), slopes)?, moved)?;
+    let map = source.descend(cost.mean() + gain.mean())?;
+    // The gain is that of the linear part of g.
+    let map = Descent { loss: loss.map_loss, ..map };
+    Ok(Seen { map, potential, loss, transport_cost: mean(&costs) })
+}
+
+/// Descents of the map on the parts of the source, with g frozen, and then one of g at their images.
+fn in_turn<const N: usize, E, D, C, F, G>(
+    config: &EnotConfig<C>,
+    (source, target): (&mut Learner<F, E, D>, &mut Learner<G, E, D>),
+    batch: &Batch<N, E, D>,
+    paired: &[E],
+) -> Result<Seen<E>>
+where
+    E: Real,
+    D: Engine<E>,
+    C: Cost<N, E, D>,
+    F: MapNetwork<N, C, E, D>,
+    G: Potential<N, E, D>,
+{
+    let n = paired.len();
     let mut images = Vec::with_capacity(n * N);
-    let mut transport_costs = Vec::with_capacity(n);
-    let mut map_descent = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
-    for part in parts(config.map_steps, x)? {
+    let mut costs = Vec::with_capacity(n);
+    let mut map = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
+    for part in parts(config.map_steps, &batch.source)? {
         let moved: Points<N, E, D, Taped<E, D>> =
             source.traced_by(&part, |f, x| f.traced(&config.cost, x));
         images.extend(rows(&moved.retaped::<NoneTape>()));
         let cost = config.cost.paired(&part, moved.retaped::<Taped<E, D>>())?;
-        transport_costs.extend(cost.as_vec());
+        costs.extend(cost.as_vec());
         let gain: Points<1, E, D, Taped<E, D>> = target.frozen(moved);
-        map_descent = source.descend(cost.mean() - gain.mean()).map_err(at)?;
+        map = source.descend(cost.mean() - gain.mean())?;
     }
-
-    // g, at the images and the target at once, from the slopes of its loss in its values.
-    let mut both = images;
-    both.extend(rows(y));
-    let both: Points<N, E, D> = x.device().tensor_from_vec(both, (2 * n, Const));
+    let images = points_on(batch.source.device(), images)?;
+    let both = stacked(&images, &batch.target);
     let values: Points<1, E, D, Taped<E, D>> = target.traced(&both);
-    let loss = PotentialLoss::at(config, &values.as_vec(), &transport_costs, &rows(&paired));
-    let seeds: Points<1, E, D> = x.device().tensor_from_vec(loss.slopes, (2 * n, Const));
-    let potential_descent = target.descend((values * seeds).sum()).map_err(at)?;
-
-    let metrics = EnotMetrics {
-        map_loss: map_descent.loss,
-        potential_loss: loss.regulariser - loss.dual_value,
-        dual_value: loss.dual_value,
-        regulariser: loss.regulariser,
-        transport_cost: mean(&transport_costs),
-        map_gradient_norm: map_descent.gradient_norm,
-        potential_gradient_norm: potential_descent.gradient_norm,
-    };
-    Ok((EnotState { step: step + 1, source, target }, metrics))
+    let loss = PotentialLoss::at(config, &values.as_vec(), &costs, paired);
+    let seeds: Points<1, E, D> = both.device().tensor_from_vec(loss.slopes.clone(), (2 * n, Const));
+    let potential = target.descend((values * seeds).sum())?;
+    Ok(Seen { map, potential, loss, transport_cost: mean(&costs) })
 }
 
 /// The source in `count` equal parts.
@@ -228,9 +291,6 @@ fn parts<const N: usize, E: Real, D: Engine<E>>(
     source: &Points<N, E, D>,
 ) -> Result<Vec<Points<N, E, D>>> {
     let n = source.shape().0;
-    if count == 1 {
-        return Ok(vec![source.clone()]);
-    }
     if n == 0 || !n.is_multiple_of(count) {
         let expected = format!("a positive multiple of map_steps = {count}");
         return Err(Error::shape("source points", expected, n));
@@ -240,8 +300,13 @@ fn parts<const N: usize, E: Real, D: Engine<E>>(
     parts.map(|part| points_on(source.device(), part.to_vec())).collect()
 }
 
-/// The loss of g and its slopes in the values of g.
+/// The least slope of a value: far below what rounding leaves of the others, far above the least number
+/// of `f32`.
+const TINY: f64 = 1e-20;
+
+/// The losses, and the slopes of that of g in the values of g.
 struct PotentialLoss<E> {
+    map_loss: f64,
     dual_value: f64,
     regulariser: f64,
     slopes: Vec<E>,
@@ -251,20 +316,24 @@ impl<E: Real> PotentialLoss<E> {
     /// From g at T(x), then at y, and the costs c(x, T(x)) and c(x, y).
     ///
     /// With dᵢ = c(xᵢ, T(xᵢ)) − g(T(xᵢ)) + g(yᵢ) − c(xᵢ, yᵢ), the slope in g(yᵢ) is
-    /// (2λ w(dᵢ) dᵢ − 1) / n and that in g(T(xᵢ)) its negative.
+    /// (2λ w(dᵢ) dᵢ − 1) / n and that in g(T(xᵢ)) its negative. No slope is zero: a tiny one serves as
+    /// well, and the slopes of g at the images, which come multiplied by these, are not lost.
     fn at<C>(config: &EnotConfig<C>, values: &[E], transport: &[E], paired: &[E]) -> Self {
         let n = paired.len();
         let (images, target) = values.split_at(n);
-        let mut loss = Self { dual_value: 0.0, regulariser: 0.0, slopes: vec![E::zero(); 2 * n] };
+        let slopes = vec![E::zero(); 2 * n];
+        let mut loss = Self { map_loss: 0.0, dual_value: 0.0, regulariser: 0.0, slopes };
         for i in 0..n {
             let conjugate = transport[i].double() - images[i].double();
             let dual = conjugate + target[i].double();
             let d = dual - paired[i].double();
             let weight = if d >= 0.0 { config.expectile } else { 1.0 - config.expectile };
             let weighted = config.regularisation * weight * d;
+            loss.map_loss += conjugate / n as f64;
             loss.dual_value += dual / n as f64;
             loss.regulariser += weighted * d / n as f64;
             let slope = (2.0 * weighted - 1.0) / n as f64;
+            let slope = if slope.abs() < TINY { TINY } else { slope };
             loss.slopes[i] = E::of(-slope);
             loss.slopes[n + i] = E::of(slope);
         }
@@ -279,57 +348,13 @@ impl<F, G, E: Real, D: Engine<E>> Reversible for EnotState<F, G, E, D> {
     }
 }
 
-impl<F, G, E: Real, D: Engine<E>> State for EnotState<F, G, E, D> {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped for EnotState<F, G, E, D> {
-    type Map = Learner<F, E, D>;
-    fn map(&self) -> &Self::Map {
-        &self.source
-    }
-}
-
-impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
-    for EnotState<F, G, E, D>
-{
-    fn slow_down(&mut self, factor: f64) {
-        self.source.scale_rate(factor);
-        self.target.scale_rate(factor);
-    }
-}
-
-impl<F, G, E, D> Persist for EnotState<F, G, E, D>
-where
-    F: TensorCollection<E, D>,
-    G: TensorCollection<E, D>,
-    E: Real,
-    D: Engine<E>,
-{
-    fn save(&self, record: &mut Record, path: &str) {
-        self.step.save(record, &format!("{path}step"));
-        self.source.save(record, &format!("{path}source."));
-        self.target.save(record, &format!("{path}target."));
-    }
-    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
-        self.step.load(record, &format!("{path}step"), problems);
-        self.source.load(record, &format!("{path}source."), problems);
-        self.target.load(record, &format!("{path}target."), problems);
-    }
-}
-
-impl Readings for EnotMetrics {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("map_loss", self.map_loss),
-            ("potential_loss", self.potential_loss),
-            ("dual_value", self.dual_value),
-            ("regulariser", self.regulariser),
-            ("transport_cost", self.transport_cost),
-            ("map_gradient_norm", self.map_gradient_norm),
-            ("potential_gradient_norm", self.potential_gradient_norm),
-        ]
-    }
-}
+learners!(EnotState<F, G> { source, target }, map: source of F);
+readings!(EnotMetrics {
+    map_loss,
+    potential_loss,
+    dual_value,
+    regulariser,
+    transport_cost,
+    map_gradient_norm,
+    potential_gradient_norm,
+});

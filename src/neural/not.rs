@@ -18,12 +18,10 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Slowed, State};
+use super::contract::{learners, readings};
 use super::losses::{mean_difference, value};
 use crate::error::{check_count, Error, Result};
-use crate::function::{
-    AdamConfig, Decay, Descent, Learner, Persist, Potential, Record, TransportMap,
-};
+use crate::function::{AdamConfig, Decay, Descent, Learner, Potential, TransportMap};
 #[cfg(doc)]
 use crate::function::{GradientMap, Negated};
 use crate::geometry::{Cost, HalfSqEuclidean};
@@ -233,56 +231,12 @@ fn cut<const N: usize, C, E: Real, D: Engine<E>>(
         .collect()
 }
 
-impl<F, T, E: Real, D: Engine<E>> State for NotState<F, T, E, D> {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl<F, T: TensorCollection<E, D>, E: Real, D: Engine<E>> Mapped for NotState<F, T, E, D> {
-    type Map = Learner<T, E, D>;
-    fn map(&self) -> &Self::Map {
-        &self.map
-    }
-}
-
-impl<F: TensorCollection<E, D>, T: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
-    for NotState<F, T, E, D>
-{
-    fn slow_down(&mut self, factor: f64) {
-        self.potential.scale_rate(factor);
-        self.map.scale_rate(factor);
-    }
-}
-
-impl<F, T, E, D> Persist for NotState<F, T, E, D>
-where
-    F: TensorCollection<E, D>,
-    T: TensorCollection<E, D>,
-    E: Real,
-    D: Engine<E>,
-{
-    fn save(&self, record: &mut Record, path: &str) {
-        self.step.save(record, &format!("{path}step"));
-        self.potential.save(record, &format!("{path}potential."));
-        self.map.save(record, &format!("{path}map."));
-    }
-    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
-        self.step.load(record, &format!("{path}step"), problems);
-        self.potential.load(record, &format!("{path}potential."), problems);
-        self.map.load(record, &format!("{path}map."), problems);
-    }
-}
-
-impl Readings for NotMetrics {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("map_loss", self.map_loss),
-            ("potential_loss", self.potential_loss),
-            ("transport_cost", self.transport_cost),
-            ("saddle_value", self.saddle_value),
-            ("map_gradient_norm", self.map_gradient_norm),
-            ("potential_gradient_norm", self.potential_gradient_norm),
-        ]
-    }
-}
+learners!(NotState<F, T> { potential, map }, map: map of T);
+readings!(NotMetrics {
+    map_loss,
+    potential_loss,
+    transport_cost,
+    saddle_value,
+    map_gradient_norm,
+    potential_gradient_norm,
+});

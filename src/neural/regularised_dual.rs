@@ -8,10 +8,10 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Slowed, State};
+use super::contract::{learners, readings};
 use super::losses::mean;
 use crate::error::{check_positive, Error, Result};
-use crate::function::{AdamConfig, Learner, Persist, Potential, Record};
+use crate::function::{AdamConfig, Learner, Potential};
 use crate::geometry::{Cost, HalfSqEuclidean};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
@@ -204,56 +204,10 @@ impl Slopes {
     }
 }
 
-impl<F, G, E: Real, D: Engine<E>> State for RegularisedDualState<F, G, E, D> {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped
-    for RegularisedDualState<F, G, E, D>
-{
-    type Map = Learner<F, E, D>;
-    fn map(&self) -> &Self::Map {
-        &self.source
-    }
-}
-
-impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
-    for RegularisedDualState<F, G, E, D>
-{
-    fn slow_down(&mut self, factor: f64) {
-        self.source.scale_rate(factor);
-        self.target.scale_rate(factor);
-    }
-}
-
-impl<F, G, E, D> Persist for RegularisedDualState<F, G, E, D>
-where
-    F: TensorCollection<E, D>,
-    G: TensorCollection<E, D>,
-    E: Real,
-    D: Engine<E>,
-{
-    fn save(&self, record: &mut Record, path: &str) {
-        self.step.save(record, &format!("{path}step"));
-        self.source.save(record, &format!("{path}source."));
-        self.target.save(record, &format!("{path}target."));
-    }
-    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
-        self.step.load(record, &format!("{path}step"), problems);
-        self.source.load(record, &format!("{path}source."), problems);
-        self.target.load(record, &format!("{path}target."), problems);
-    }
-}
-
-impl Readings for RegularisedDualMetrics {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("dual_value", self.dual_value),
-            ("penalty", self.penalty),
-            ("source_gradient_norm", self.source_gradient_norm),
-            ("target_gradient_norm", self.target_gradient_norm),
-        ]
-    }
-}
+learners!(RegularisedDualState<F, G> { source, target }, map: source of F);
+readings!(RegularisedDualMetrics {
+    dual_value,
+    penalty,
+    source_gradient_norm,
+    target_gradient_norm,
+});

@@ -17,10 +17,10 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Slowed, State};
+use super::contract::{learners, readings};
 use super::losses::{mean, mean_difference};
 use crate::error::{check_count, check_positive, Error, Result};
-use crate::function::{AdamConfig, Descent, InputGradient, Learner, Persist, Record, TransportMap};
+use crate::function::{AdamConfig, Descent, InputGradient, Learner, TransportMap};
 #[cfg(doc)]
 use crate::function::{DenseIcnn, PlusHalfSquare};
 use crate::geometry::{Cost, NegDot, SqEuclidean};
@@ -303,57 +303,13 @@ fn half_square<const N: usize, E: Real, D: Engine<E>>(x: &Points<N, E, D>) -> f6
     0.5 * values.iter().map(|v| v.double() * v.double()).sum::<f64>() / x.shape().0 as f64
 }
 
-impl<F, G, E: Real, D: Engine<E>> State for W2DualState<F, G, E, D> {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl<F: TensorCollection<E, D>, G, E: Real, D: Engine<E>> Mapped for W2DualState<F, G, E, D> {
-    type Map = Learner<F, E, D>;
-    fn map(&self) -> &Self::Map {
-        &self.potential
-    }
-}
-
-impl<F: TensorCollection<E, D>, G: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed
-    for W2DualState<F, G, E, D>
-{
-    fn slow_down(&mut self, factor: f64) {
-        self.potential.scale_rate(factor);
-        self.conjugate.scale_rate(factor);
-    }
-}
-
-impl<F, G, E, D> Persist for W2DualState<F, G, E, D>
-where
-    F: TensorCollection<E, D>,
-    G: TensorCollection<E, D>,
-    E: Real,
-    D: Engine<E>,
-{
-    fn save(&self, record: &mut Record, path: &str) {
-        self.step.save(record, &format!("{path}step"));
-        self.potential.save(record, &format!("{path}potential."));
-        self.conjugate.save(record, &format!("{path}conjugate."));
-    }
-    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
-        self.step.load(record, &format!("{path}step"), problems);
-        self.potential.load(record, &format!("{path}potential."), problems);
-        self.conjugate.load(record, &format!("{path}conjugate."), problems);
-    }
-}
-
-impl Readings for W2DualMetrics {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("potential_loss", self.potential_loss),
-            ("conjugate_loss", self.conjugate_loss),
-            ("dual_value", self.dual_value),
-            ("solver_iterations", self.solver_iterations),
-            ("solver_unconverged", self.solver_unconverged),
-            ("potential_gradient_norm", self.potential_gradient_norm),
-            ("conjugate_gradient_norm", self.conjugate_gradient_norm),
-        ]
-    }
-}
+learners!(W2DualState<F, G> { potential, conjugate }, map: potential of F);
+readings!(W2DualMetrics {
+    potential_loss,
+    conjugate_loss,
+    dual_value,
+    solver_iterations,
+    solver_unconverged,
+    potential_gradient_norm,
+    conjugate_gradient_norm,
+});

@@ -6,6 +6,7 @@
 //! not matter.
 
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dfdx::nn::tensor_collection::*;
 use dfdx::optim::UnusedTensors;
@@ -27,6 +28,26 @@ pub trait Engine<E: Real>:
 {
     /// A device whose generator, which initialises parameters, starts from `seed`.
     fn seeded(seed: u64) -> Self;
+
+    /// The same tensor, and a place where the backward pass leaves its gradient.
+    fn tapped<S: Shape>(t: Recorded<S, E, Self>) -> (Recorded<S, E, Self>, Tap<E>);
+}
+
+type Recorded<S, E, D> = Tensor<S, E, D, OwnedTape<E, D>>;
+
+/// Where the backward pass leaves the gradient of a tensor that is no parameter.
+#[derive(Clone, Debug, Default)]
+pub struct Tap<E>(Arc<Mutex<Vec<E>>>);
+
+impl<E> Tap<E> {
+    /// The gradient in row-major order; empty before the backward pass.
+    pub fn take(&self) -> Vec<E> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, gradient: Vec<E>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = gradient;
+    }
 }
 
 impl<E: Real> Engine<E> for Cpu
@@ -35,6 +56,18 @@ where
 {
     fn seeded(seed: u64) -> Self {
         Cpu::seed_from_u64(seed)
+    }
+
+    fn tapped<S: Shape>(t: Recorded<S, E, Self>) -> (Recorded<S, E, Self>, Tap<E>) {
+        let tap = Tap::default();
+        let (t, mut tape) = t.split_tape();
+        let (of, to) = (t.clone(), tap.clone());
+        // Recorded before every use of the tensor, hence run after the gradients of all of them.
+        tape.add_backward_op(move |gradients| {
+            to.put(take_gradient(gradients, &of)?);
+            Ok(())
+        });
+        (t.put_tape(tape), tap)
     }
 }
 

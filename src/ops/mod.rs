@@ -37,7 +37,7 @@ mod thin;
 pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use adam::{AdamOp, AdamUpdate, Moments};
 pub use attach::{AttachOp, Input};
-pub use device::{Constants, Engine};
+pub use device::{Constants, Engine, Tap};
 pub use icnn::{IcnnOp, IcnnParameters};
 pub use jacobian::JacobianOp;
 pub use linear::{linear, residual_linear, LinearOp};

@@ -129,10 +129,11 @@ impl Real for f32 {
     /// exponent bits.
     #[inline(always)]
     fn fast_exp(self) -> Self {
-        // Adding 1.5·2²³ rounds to the nearest integer.
+        // Adding 1.5·2²³ rounds to the nearest integer, which is then in the low bits.
         const ROUND: f32 = 12_582_912.0;
         let x = self.clamp(-87.0, 88.0);
-        let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+        let rounded = x * std::f32::consts::LOG2_E + ROUND;
+        let n = rounded - ROUND;
         let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
         let mut p = 1.987_569_1e-4;
         p = p * r + 1.398_199_9e-3;
@@ -140,7 +141,8 @@ impl Real for f32 {
         p = p * r + 4.166_579_6e-2;
         p = p * r + 1.666_666_5e-1;
         p = p * r + 0.5;
-        let power = f32::from_bits(((n as i32 + 127) as u32) << 23);
+        // The integer is in the low bits: shifting drops the others.
+        let power = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
         (p * r * r + r + 1.0) * power
     }
 

@@ -1,6 +1,6 @@
 //! Vector registers for kernels in which the order of operations matters more than a compiler sees.
 
-use paste::paste;
+use pastey::paste;
 use pulp::Simd;
 
 /// The operations on registers of an instruction set `S` that kernels need, for both number types.

@@ -49,6 +49,11 @@ pub enum CostForm {
     NegativeProduct,
     /// 1 − ⟨x, y⟩ / (|x||y|), 1 where x or y is zero.
     Cosine,
+    /// Σᵢ |xᵢ − yᵢ|ᵖ / p.
+    PowerSum {
+        /// The exponent, at least 1.
+        p: f64,
+    },
     /// Anything else.
     Other,
 }

@@ -1,23 +1,28 @@
-//! Buffers that are given back to their thread when dropped, so that steps allocate nothing once warm.
+//! Buffers that are kept when dropped, so that steps allocate nothing once warm.
+//!
+//! One pool for all threads: a pass fills buffers on the threads that share its rows, and they are
+//! dropped on the thread that recorded it. Taking one is a lock and a short search.
 
 use std::any::{Any, TypeId};
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Real;
 
-/// Buffers kept per thread and number type; more are freed.
-const KEPT: usize = 64;
-
-thread_local! {
-    static POOL: RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>> = RefCell::new(HashMap::new());
-}
-
+/// Buffers kept of each number type; more are freed.
+const KEPT: usize = 256;
 /// Numbers of the largest buffer that is kept: more is given back to the system.
 const LARGEST: usize = 1 << 24;
 
-/// A buffer of numbers with arbitrary contents, returned to its thread's pool on drop.
+type Pool = BTreeMap<TypeId, Vec<Box<dyn Any + Send>>>;
+static POOL: Mutex<Pool> = Mutex::new(BTreeMap::new());
+
+fn pool() -> MutexGuard<'static, Pool> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A buffer of numbers with arbitrary contents, returned to the pool on drop.
 pub(crate) struct Scratch<E: Real>(Vec<E>);
 
 impl<E: Real> Scratch<E> {
@@ -26,23 +31,23 @@ impl<E: Real> Scratch<E> {
         if n == 0 {
             return Self(Vec::new());
         }
-        let mut buffer = POOL
-            .with_borrow_mut(|pool| {
-                let free = pool.get_mut(&TypeId::of::<E>())?;
-                let fits = |b: &Box<dyn Any>| {
-                    b.downcast_ref::<Vec<E>>().map(Vec::capacity).filter(|&c| c >= n)
-                };
-                let best = (0..free.len())
-                    .filter_map(|i| fits(&free[i]).map(|c| (c, i)))
-                    .min()
-                    // Nothing fits: let the largest grow rather than hoard another.
-                    .map(|(_, i)| i)
-                    .or_else(|| (free.len() == KEPT).then_some(KEPT - 1))?;
-                free.swap_remove(best).downcast::<Vec<E>>().ok()
-            })
-            .map_or_else(Vec::new, |b| *b);
+        let mut buffer = Self::kept(n).unwrap_or_default();
         buffer.resize(n, E::zero());
         Self(buffer)
+    }
+
+    /// The smallest kept buffer that fits. If none does and the pool is full, the last one, to grow
+    /// rather than to hoard another.
+    fn kept(n: usize) -> Option<Vec<E>> {
+        let mut pool = pool();
+        let free = pool.get_mut(&TypeId::of::<E>())?;
+        let capacity =
+            |b: &Box<dyn Any + Send>| b.downcast_ref::<Vec<E>>().map_or(0, Vec::capacity);
+        let fitting = (0..free.len()).filter(|&i| capacity(&free[i]) >= n);
+        let best = fitting
+            .min_by_key(|&i| capacity(&free[i]))
+            .or_else(|| (free.len() == KEPT).then_some(KEPT - 1))?;
+        free.swap_remove(best).downcast::<Vec<E>>().ok().map(|b| *b)
     }
 
     /// A copy of `values`.
@@ -59,15 +64,11 @@ impl<E: Real> Drop for Scratch<E> {
         if buffer.capacity() == 0 || buffer.capacity() > LARGEST {
             return;
         }
-        // The pool is gone while its thread ends; then the buffer is simply freed.
-        let _ = POOL.try_with(|pool| {
-            if let Ok(mut pool) = pool.try_borrow_mut() {
-                let free = pool.entry(TypeId::of::<E>()).or_default();
-                if free.len() < KEPT {
-                    free.push(Box::new(buffer));
-                }
-            }
-        });
+        let mut pool = pool();
+        let free = pool.entry(TypeId::of::<E>()).or_default();
+        if free.len() < KEPT {
+            free.push(Box::new(buffer));
+        }
     }
 }
 

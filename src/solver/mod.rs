@@ -44,6 +44,8 @@ pub use entropic::{
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
+#[cfg(feature = "cuda")]
+pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, sinkhorn_grid, sinkhorn_grid_batch, Acceleration, Annealing,
     EntropicMap, Epsilon, Form, GridPlan, Plan, Potentials, SelfTransport, SinkhornConfig,

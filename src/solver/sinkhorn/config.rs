@@ -115,7 +115,7 @@ impl Default for SinkhornConfig {
 }
 
 impl SinkhornConfig {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let (Epsilon::Absolute(epsilon)
         | Epsilon::RelativeToMean(epsilon)
         | Epsilon::RelativeToStd(epsilon)
@@ -153,7 +153,7 @@ impl SinkhornConfig {
     }
 
     /// Most iterations.
-    pub(super) fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         match self.stop {
             Stop::Tolerance { limit, .. } => limit,
             Stop::Iterations(limit) => limit,
@@ -161,7 +161,7 @@ impl SinkhornConfig {
     }
 
     /// The tolerance, if one decides.
-    pub(super) fn tolerance(&self) -> Option<f64> {
+    pub(crate) fn tolerance(&self) -> Option<f64> {
         match self.stop {
             Stop::Tolerance { tolerance, .. } => Some(tolerance),
             Stop::Iterations(_) => None,

@@ -62,9 +62,11 @@ impl Solution {
     /// ```
     /// use brenier::geometry::SqEuclidean;
     /// use brenier::problem::Discrete;
-    /// use brenier::solver::{sinkhorn, Epsilon, SinkhornConfig};
+    /// use brenier::solver::{sinkhorn, Epsilon, SinkhornConfig, Stop};
     /// let problem = Discrete::clouds(&SqEuclidean, &[0.0f64, 1.0], &[2.0, 3.0], 1)?;
-    /// let config = SinkhornConfig { epsilon: Epsilon::Absolute(0.1), ..Default::default() };
+    /// let stop = Stop::Tolerance { tolerance: 1e-12, limit: 1000 };
+    /// let config =
+    ///     SinkhornConfig { epsilon: Epsilon::Absolute(0.5), stop, ..Default::default() };
     /// let map = sinkhorn(&config, &problem, None)?.entropic_map(&problem, &SqEuclidean)?;
     /// // By symmetry the middle goes to the middle.
     /// assert!((map.forward(&[0.5])?[0] - 2.5).abs() < 1e-9);

@@ -9,7 +9,7 @@ use crate::ops::{CostForm, Real, Scratch};
 use crate::problem::{Discrete, Ground};
 
 /// Mean, standard deviation and largest absolute value of all costs.
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     pub(super) mean: f64,
     pub(super) deviation: f64,
     pub(super) largest: f64,
@@ -17,12 +17,21 @@ pub(super) struct Statistics {
 
 /// The ε that the solver uses.
 pub(super) fn resolve<E: Real>(epsilon: Epsilon, problem: &Discrete<'_, E>) -> Result<f64> {
+    resolve_with(epsilon, problem, || statistics(problem))
+}
+
+/// The same with statistics from elsewhere.
+pub(crate) fn resolve_with<E: Real>(
+    epsilon: Epsilon,
+    problem: &Discrete<'_, E>,
+    statistics: impl FnOnce() -> Result<Statistics>,
+) -> Result<f64> {
     if let Epsilon::RelativeToMean(factor) = epsilon {
         if let Some(mean) = mean_of_squares(problem).filter(|mean| *mean > 0.0) {
             return checked(factor * mean);
         }
     }
-    relative(epsilon, || statistics(problem))
+    relative(epsilon, statistics)
 }
 
 /// ε by the statistics of the costs. Where all costs are equal every ε gives the same plan: then a
@@ -112,15 +121,22 @@ fn statistics<E: Real>(problem: &Discrete<'_, E>) -> Result<Statistics> {
     });
     let [sum, squares, largest] =
         parts.iter().fold([0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2].max(b[2])]);
-    let pairs = n as f64 * m as f64;
-    let mean = sum / pairs;
-    if !(mean.is_finite() && squares.is_finite()) {
-        return Err(Error::NonFinite {
-            what: "the mean of the costs".into(),
-            value: mean,
-            step: None,
-            remedy: "scale the points or clean what the cost function returns",
-        });
+    Statistics::new([sum, squares, largest], n as f64 * m as f64)
+}
+
+impl Statistics {
+    /// Of the sum, the sum of squares and the largest absolute value of `pairs` costs.
+    pub(crate) fn new([sum, squares, largest]: [f64; 3], pairs: f64) -> Result<Self> {
+        let mean = sum / pairs;
+        if !(mean.is_finite() && squares.is_finite()) {
+            return Err(Error::NonFinite {
+                what: "the mean of the costs".into(),
+                value: mean,
+                step: None,
+                remedy: "scale the points or clean what the cost function returns",
+            });
+        }
+        let deviation = (squares / pairs - mean * mean).max(0.0).sqrt();
+        Ok(Self { mean, deviation, largest })
     }
-    Ok(Statistics { mean, deviation: (squares / pairs - mean * mean).max(0.0).sqrt(), largest })
 }

@@ -17,20 +17,36 @@ macro_rules! contracted {
 pub(super) use contracted;
 
 vectorised! {
-    /// Rows of the kernel in two dimensions; `ys` are the coordinates of the targets.
+    /// Rows of the kernel in two dimensions, two at a time; `ys` are the coordinates of the targets.
     pub(super) fn rows_of_2<E: Real, T: Contract, S: Shape>(
         xs: &[E], ys: [&[E]; 2], ps: &[E], q: &[E], out: &mut [E],
     ) {
         let m = q.len();
         let (y0, y1) = (&ys[0][..m], &ys[1][..m]);
-        for ((x, p), out) in xs.chunks_exact(2).zip(ps).zip(out.chunks_exact_mut(m)) {
-            let (x0, x1, p) = (x[0], x[1], *p);
+        let mut pairs = out.chunks_exact_mut(2 * m);
+        for ((x, p), out) in xs.chunks_exact(4).zip(ps.chunks_exact(2)).zip(&mut pairs) {
+            let (x0, x1, x2, x3) = (x[0], x[1], x[2], x[3]);
+            let (p0, p1) = (p[0], p[1]);
+            let (first, second) = out.split_at_mut(m);
             for j in 0..m {
                 let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], E::zero()));
-                out[j] = T::exp2(S::exponent(p + q[j], sum));
+                let next = S::add::<E, T>(x3, y1[j], S::add::<E, T>(x2, y0[j], E::zero()));
+                first[j] = T::exp2(S::exponent(p0 + q[j], sum));
+                second[j] = T::exp2(S::exponent(p1 + q[j], next));
+            }
+        }
+        if let ([x0, x1], [p], last) = (odd(xs, 4), odd(ps, 2), pairs.into_remainder()) {
+            for j in 0..m {
+                let sum = S::add::<E, T>(*x1, y1[j], S::add::<E, T>(*x0, y0[j], E::zero()));
+                last[j] = T::exp2(S::exponent(*p + q[j], sum));
             }
         }
     }
+}
+
+/// What whole blocks of `size` leave.
+fn odd<E>(v: &[E], size: usize) -> &[E] {
+    &v[v.len() / size * size..]
 }
 
 vectorised! {

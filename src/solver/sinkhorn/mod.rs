@@ -37,3 +37,8 @@ pub use solve::sinkhorn;
 pub use symmetric::SelfTransport;
 
 pub(super) use symmetric::symmetric;
+#[cfg(feature = "cuda")]
+pub(crate) use {
+    epsilon::{resolve_with, Statistics},
+    relax::Relaxation as OverRelaxation,
+};

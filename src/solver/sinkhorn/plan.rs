@@ -175,7 +175,7 @@ enum Side {
 }
 
 impl Potentials {
-    pub(super) fn check<E: Real>(&self, problem: &Discrete<'_, E>) -> Result<()> {
+    pub(crate) fn check<E: Real>(&self, problem: &Discrete<'_, E>) -> Result<()> {
         self.check_sizes(problem.sizes())
     }
 

@@ -92,7 +92,7 @@ impl<E: Real> Pull<'_, '_, E> {
                 both
             }
             CostForm::Cosine => self.cosines(x, y, d),
-            CostForm::Other => self.calls(x, y, d, slope)?,
+            CostForm::PowerSum { .. } | CostForm::Other => self.calls(x, y, d, slope)?,
         })
     }
 

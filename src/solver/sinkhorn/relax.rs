@@ -14,8 +14,8 @@ const MOST: f64 = 1.95;
 const MOST_FAR: f64 = 1.5;
 const FAR: f64 = 0.1;
 
-pub(super) struct Relaxation {
-    pub(super) omega: f64,
+pub(crate) struct Relaxation {
+    pub(crate) omega: f64,
     /// Errors since the last change of ω.
     errors: Vec<f64>,
     /// The last error of plain iterations.
@@ -27,7 +27,7 @@ pub(super) struct Relaxation {
 }
 
 impl Relaxation {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             omega: 1.0,
             errors: Vec::new(),
@@ -38,13 +38,13 @@ impl Relaxation {
     }
 
     /// Back to plain iterations, for at least a window.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.omega = 1.0;
         self.errors.clear();
     }
 
     /// Takes the error before the iteration just done and chooses ω for the next.
-    pub(super) fn observe(&mut self, error: f64) {
+    pub(crate) fn observe(&mut self, error: f64) {
         self.errors.push(error);
         if self.omega == 1.0 {
             self.plain = error;

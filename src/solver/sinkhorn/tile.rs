@@ -73,7 +73,7 @@ impl<'a, E: Real> Tiles<'a, E> {
                 tiles.kind = if few { Kind::Product } else { Kind::MatrixProduct };
                 scale.sqrt()
             }
-            CostForm::Other => return tiles,
+            CostForm::PowerSum { .. } | CostForm::Other => return tiles,
         };
         let products = tiles.kind == Kind::MatrixProduct;
         let unit = *form == CostForm::Cosine;

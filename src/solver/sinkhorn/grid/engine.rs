@@ -180,29 +180,40 @@ impl<E: Real> Engine<E> {
     }
 }
 
+const LANES: usize = 16;
+
 vectorised! {
     /// φ ← (1 − ω) φ − ω τ s; the error and the mass of the marginal a 2^(φ + s) before.
     fn step<E: Real, T: Contract>(factors: [E; 2], a: &[E], s: &[E], phi: &mut [E]) -> [E; 2] {
-        const LANES: usize = 16;
-        let [tau, omega] = factors;
-        let (one, inverse) = (E::one(), tau.recip());
-        let (mut errors, mut masses) = ([E::zero(); LANES], [E::zero(); LANES]);
-        let mut one_by_one = |a: &[E], s: &[E], phi: &mut [E]| {
-            for l in 0..phi.len() {
-                let change = -tau * s[l] - phi[l];
-                // (exact update / old)^(1/τ) is what the marginal lacks.
-                let lack = T::exp2(change * inverse);
-                let marginal = a[l] * T::exp2(phi[l] + s[l]);
-                errors[l] += marginal * (one - lack).abs();
-                masses[l] += marginal * lack;
-                phi[l] += omega * change;
-            }
-        };
+        let mut sums = [[E::zero(); LANES]; 2];
         let full = phi.len() - phi.len() % LANES;
         for k in (0..full).step_by(LANES) {
-            one_by_one(&a[k..k + LANES], &s[k..k + LANES], &mut phi[k..k + LANES]);
+            let here = k..k + LANES;
+            lanes::<E, T>(factors, &a[here.clone()], &s[here.clone()], &mut phi[here], &mut sums);
         }
-        one_by_one(&a[full..], &s[full..], &mut phi[full..]);
-        [errors, masses].map(|lanes| lanes.iter().fold(E::zero(), |sum, v| sum + *v))
+        lanes::<E, T>(factors, &a[full..], &s[full..], &mut phi[full..], &mut sums);
+        sums.map(|lanes| lanes.iter().fold(E::zero(), |sum, v| sum + *v))
+    }
+}
+
+/// At most as many points as there are lanes. A function, since a closure that is called twice would
+/// be compiled without the instructions of its caller.
+#[inline(always)]
+fn lanes<E: Real, T: Contract>(
+    [tau, omega]: [E; 2],
+    a: &[E],
+    s: &[E],
+    phi: &mut [E],
+    [errors, masses]: &mut [[E; LANES]; 2],
+) {
+    let (one, inverse) = (E::one(), tau.recip());
+    for (l, phi) in phi.iter_mut().enumerate() {
+        let change = -tau * s[l] - *phi;
+        // (exact update / old)^(1/τ) is what the marginal lacks.
+        let lack = T::exp2(change * inverse);
+        let marginal = a[l] * T::exp2(*phi + s[l]);
+        errors[l] += marginal * (one - lack).abs();
+        masses[l] += marginal * lack;
+        *phi += omega * change;
     }
 }

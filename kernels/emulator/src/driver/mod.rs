@@ -1,0 +1,17 @@
+//! The driver's functions, under the names by which `cudarc` looks for them.
+//!
+//! Handles are numbers; behind them is one device, whose state is under one lock. Work is queued in its
+//! stream and runs when somebody waits for it, as late as CUDA allows.
+
+mod code;
+mod control;
+mod device;
+mod events;
+mod functions;
+mod memory;
+mod modules;
+mod queue;
+mod state;
+mod unsupported;
+
+pub(crate) use control::RawReport;
