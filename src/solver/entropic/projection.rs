@@ -27,7 +27,7 @@ use crate::tensor::Points;
 /// use dfdx::prelude::*;
 /// let (x, y) = (points::<1>(vec![0.0, 1.0])?, points::<1>(vec![0.5, 2.0])?);
 /// let projection: BarycentricProjection = BarycentricProjection::default();
-/// let (moved, ..) = projection.of(x, y.leaky_trace())?;
+/// let (moved, ..) = projection.of(x.leaky_trace(), y.clone())?;
 /// // Moving all targets moves all images.
 /// let gradient = rows(&moved.sum::<Rank0, _>().backward().get(&y));
 /// assert!((gradient[0] + gradient[1] - 2.0).abs() < 1e-3);
