@@ -262,6 +262,8 @@ fn it_saves_a_run_of_an_estimator() {
     let saved = run(&step, Guarded::new(fresh()), batches(), training, &mut watch).unwrap();
     let kept = error(&saved.state).unwrap();
     println!("lost {lost}, kept {kept}, {} rollbacks, {course:?}", saved.rollbacks());
-    // Where an unguarded run at this rate ends is chance, but it is nowhere near.
-    assert!(lost > 1.5 * kept && kept < 13.0 && saved.rollbacks() > 0);
+    // The untrained map has 24.8 and the best affine one 13.2. Lost networks are far above, or dead and
+    // as good as untrained.
+    assert!(lost > 20.0 && kept < 10.0 && saved.rollbacks() > 0);
+    assert!(course.held(1.5), "{course:?}");
 }
