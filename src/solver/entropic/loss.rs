@@ -109,7 +109,7 @@ impl<C> EntropicLoss<C> {
     ///
     /// # Errors
     /// Those of [`sinkhorn()`](crate::solver::sinkhorn()) and of [`Solution::gradient`];
-    /// [`Error::NonFinite`] if the iteration diverged.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the iteration diverged.
     pub fn weighted<const N: usize, E, D, T, R>(
         &self,
         x: Points<N, E, D, T>,
@@ -181,7 +181,7 @@ impl<C> DivergenceLoss<C> {
     /// points and weights, as [`EntropicLoss::weighted`].
     ///
     /// # Errors
-    /// Those of [`sinkhorn_divergence`] and of [`Divergence::gradient`]; [`Error::NonFinite`] if an
+    /// Those of [`sinkhorn_divergence`] and of [`Divergence::gradient`]; [`Error::NonFinite`](crate::Error::NonFinite) if an
     /// iteration diverged.
     pub fn weighted<const N: usize, E, D, T, R>(
         &self,
