@@ -337,7 +337,6 @@ fn small_epsilon_in_single_precision() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
 fn small_epsilon_in_single_precision_of_more_points() {
     small_epsilon_agrees(1024);
 }

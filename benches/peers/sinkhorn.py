@@ -1,4 +1,4 @@
-"""Compares brenier's Sinkhorn with POT and ott-jax on the same problems, in one interleaved run.
+"""Compares brenier's Sinkhorn with POT, ott-jax and geomloss on the same problems, interleaved.
 
     pip install -r benches/peers/requirements-sinkhorn.txt
     pip install --no-deps -r benches/peers/requirements.txt      # torch, for POT's batched solver
@@ -50,10 +50,11 @@ def case(n, d, epsilon, peers, goal, batch=1, iterations=None, tau=None, stored=
 
 
 FIXED = ("POT stabilized", "POT scaling")
+WITH_GEOMLOSS = (*FIXED, "geomloss")
 TO_TOLERANCE = ("POT scaling", "ott-jax Anderson", "ott-jax momentum")
 CASES = {
-    "n=256,d=2,its=100": case(256, 2, 0.05, FIXED, 4, iterations=100),
-    "n=1024,d=2,its=100": case(1024, 2, 0.05, FIXED, 3, iterations=100),
+    "n=256,d=2,its=100": case(256, 2, 0.05, WITH_GEOMLOSS, 4, iterations=100),
+    "n=1024,d=2,its=100": case(1024, 2, 0.05, WITH_GEOMLOSS, 3, iterations=100),
     "n=1024,d=16,its=100": case(1024, 16, 0.05, FIXED, 3, iterations=100),
     "n=1024,d=64,its=100": case(1024, 64, 0.05, FIXED, 3, iterations=100),
     "n=1024,d=256,its=100": case(1024, 256, 0.05, FIXED, 3, iterations=100),
@@ -261,6 +262,31 @@ def ott(options, c, x, y, epsilon):
     return call, lambda r: (wide(r[0]), wide(r[1]))
 
 
+def geomloss(c, x, y, epsilon):
+    """Its annealing as long as the iterations of the case; it has no other way to fix their number."""
+    import torch
+    from geomloss import SamplesLoss
+
+    torch.set_num_threads(THREADS)
+    n = c["n"]
+    x, y = torch.tensor(x[0]), torch.tensor(y[0])
+    # |x - y|^2 at epsilon is |x - y|^2 / 2 at half of it, which is the square of the blur.
+    blur = math.sqrt(epsilon / 2)
+    both = torch.cat([x, y])
+    diameter = float((both.max(0).values - both.min(0).values).norm())
+    # Temperatures fall from the squared diameter by the squared ratio.
+    scaling = (blur / diameter) ** (1 / (c["iterations"] - 2))
+    options = {"blur": blur, "diameter": diameter, "scaling": scaling, "backend": "tensorized"}
+    loss = SamplesLoss("sinkhorn", p=2, debias=False, potentials=True, **options)
+
+    def call():
+        with torch.no_grad():
+            return loss(x, y)
+
+    shift = epsilon * math.log(n)
+    return call, lambda r: tuple(2 * wide(v.double()) - shift for v in r)
+
+
 def wide(v):
     return np.asarray(v, np.float64).ravel()
 
@@ -280,6 +306,7 @@ PEERS = {
     "ott-jax Anderson": functools.partial(ott, {"anderson": 5}),
     "ott-jax momentum": functools.partial(ott, {"momentum": 1.5}),
     "ott-jax online": functools.partial(ott, {"online": True}),
+    "geomloss": geomloss,
 }
 
 
