@@ -21,6 +21,7 @@ mod markers;
 mod moments;
 mod optimality;
 mod pair_divergence;
+pub mod perception;
 mod pixels;
 
 pub use divergence::{map_divergence, sinkhorn_divergence, DivergenceScore};
