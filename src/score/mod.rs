@@ -10,6 +10,8 @@
 //! | [`marker_scores`], [`r2_of_means`] | two samples, coordinate by coordinate |
 //! | [`image_errors`] | paired images, with units in the types |
 //! | [`diversity`] | the images of a point under a map with noise |
+//! | [`used_share`] | how much of the target partial transport uses |
+//! | [`perception`] | images as trained networks see them: LPIPS, FID, a cost |
 
 pub mod benchmark;
 mod divergence;
@@ -23,6 +25,7 @@ mod optimality;
 mod pair_divergence;
 pub mod perception;
 mod pixels;
+mod usage;
 
 pub use divergence::{map_divergence, sinkhorn_divergence, DivergenceScore};
 pub use diversity::{diversity, Diversity};
@@ -34,3 +37,4 @@ pub use moments::{load_statistics, save_statistics, Moments};
 pub use optimality::{monge_gap, GapScore};
 pub use pair_divergence::pair_divergence;
 pub use pixels::{image_errors, ImageErrors, L2PerImage, L2PerPixel, RmsePerImage, RmsePerPixel};
+pub use usage::used_share;

@@ -137,13 +137,15 @@ impl Features {
             });
         }
         let found = format!("{} × {}", shape.height, shape.width);
-        let small = || Error::shape("images", format!("enough pixels for {:?}", self.backbone), found);
+        let small =
+            || Error::shape("images", format!("enough pixels for {:?}", self.backbone), found);
         size.map(drop).ok_or_else(small)
     }
 
     /// The layers up to tap number `wanted`.
     fn until(&self, wanted: usize) -> &[Layer] {
-        let tap = |(i, layer): (usize, &Layer)| matches!(layer, Layer::Unit(_, true)).then_some(i + 1);
+        let tap =
+            |(i, layer): (usize, &Layer)| matches!(layer, Layer::Unit(_, true)).then_some(i + 1);
         let mut taps = self.layers.iter().enumerate().filter_map(tap);
         &self.layers[..wanted.checked_sub(1).and_then(|k| taps.nth(k)).unwrap_or(0)]
     }

@@ -40,11 +40,8 @@ pub struct InceptionForm {
 
 impl InceptionForm {
     /// The network of torchvision with its ImageNet weights.
-    pub const TORCHVISION: Self = Self {
-        borders: Borders::Counted,
-        last_pool: LastPool::Mean,
-        range: PixelRange::Symmetric,
-    };
+    pub const TORCHVISION: Self =
+        Self { borders: Borders::Counted, last_pool: LastPool::Mean, range: PixelRange::Symmetric };
     /// The network of pytorch-fid, which is that of the first FID.
     pub const FID: Self = Self {
         borders: Borders::LeftOut,
@@ -149,7 +146,10 @@ impl Layer {
             Self::Largest(pool) => pool.output_size(size),
             Self::Mean => Some(size),
             Self::Chain(layers) => layers.iter().try_fold(size, |s, layer| layer.output_size(s)),
-            Self::Branches(branches) => branches.iter().map(|b| b.output_size(size)).last()?,
+            Self::Branches(branches) => {
+                // All of one size, if all fit.
+                branches.iter().try_fold(size, |_, branch| branch.output_size(size))
+            }
         }
     }
 }
@@ -165,7 +165,12 @@ impl Builder<'_> {
     }
 
     /// Units after each other that keep the size: `block.name` with (outputs, kernel).
-    fn chain(&self, block: &str, inputs: usize, units: &[(&str, usize, [usize; 2])]) -> Result<Layer> {
+    fn chain(
+        &self,
+        block: &str,
+        inputs: usize,
+        units: &[(&str, usize, [usize; 2])],
+    ) -> Result<Layer> {
         let mut inputs = inputs;
         let mut layers = Vec::new();
         for (name, outputs, kernel) in units {

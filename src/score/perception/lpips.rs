@@ -60,7 +60,11 @@ impl Lpips {
         check_images("first images", shape, x)?;
         check_images("second images", shape, y)?;
         if x.len() != y.len() {
-            return Err(Error::shape("second images", x.len() / shape.numbers(), y.len() / shape.numbers()));
+            return Err(Error::shape(
+                "second images",
+                x.len() / shape.numbers(),
+                y.len() / shape.numbers(),
+            ));
         }
         self.features.check_size(shape, 5)?;
         let size = BATCH * shape.numbers();

@@ -42,7 +42,8 @@ impl Map {
     pub(super) fn to_planes(&self, scale: [f32; 3]) -> Vec<f32> {
         let plane = self.positions();
         let mut rows = vec![0.0; self.values.len()];
-        for (to, from) in rows.chunks_exact_mut(3 * plane).zip(self.values.chunks_exact(3 * plane)) {
+        for (to, from) in rows.chunks_exact_mut(3 * plane).zip(self.values.chunks_exact(3 * plane))
+        {
             for (p, pixel) in from.chunks_exact(3).enumerate() {
                 (0..3).for_each(|c| to[c * plane + p] = pixel[c] / scale[c]);
             }

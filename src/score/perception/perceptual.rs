@@ -148,9 +148,8 @@ fn pairs<'a>(
 /// Σ (x − y)², in sums of 256 terms in single and of these in double precision.
 fn squares(x: &[f32], y: &[f32]) -> f64 {
     let blocks = x.chunks(256).zip(y.chunks(256));
-    let block = |(x, y): (&[f32], &[f32])| {
-        x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f32>()
-    };
+    let block =
+        |(x, y): (&[f32], &[f32])| x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f32>();
     blocks.map(|pair| f64::from(block(pair))).sum()
 }
 
@@ -164,7 +163,11 @@ impl<const N: usize> Cost<N> for Perceptual {
         let (n, m) = (x.shape().0, y.shape().0);
         if n != m || N != self.shape.numbers() {
             let expected = format!("{n} points of dimension {}", self.shape.numbers());
-            return Err(Error::shape("targets of a perceptual cost", expected, format!("{m} of {N}")));
+            return Err(Error::shape(
+                "targets of a perceptual cost",
+                expected,
+                format!("{m} of {N}"),
+            ));
         }
         let input = Cpu::input(&y);
         let (values, slopes) = self.values(&rows(x), &rows(&y), T::OWNS_TAPE && input.wanted());

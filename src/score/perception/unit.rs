@@ -89,7 +89,8 @@ impl Pool {
 
     /// The size of the output, if the window fits.
     pub(super) fn output_size(self, size: [usize; 2]) -> Option<[usize; 2]> {
-        let one = |s: usize| Some((s + 2 * self.padding).checked_sub(self.kernel)? / self.stride + 1);
+        let one =
+            |s: usize| Some((s + 2 * self.padding).checked_sub(self.kernel)? / self.stride + 1);
         Some([one(size[0])?, one(size[1])?])
     }
 
@@ -112,12 +113,15 @@ impl Pool {
             to.iter_mut().zip(from).for_each(|(t, f)| *t += f);
         });
         let (channels, width, positions) = (y.channels, y.width, y.positions());
-        y.values.par_chunks_exact_mut(channels).with_min_len(256).enumerate().for_each(|(i, pixel)| {
-            let p = i % positions;
-            let inside = self.window(p / width, x.height).len() * self.window(p % width, x.width).len();
-            let share = 1.0 / if counted { self.kernel * self.kernel } else { inside } as f32;
-            pixel.iter_mut().for_each(|v| *v *= share);
-        });
+        y.values.par_chunks_exact_mut(channels).with_min_len(256).enumerate().for_each(
+            |(i, pixel)| {
+                let p = i % positions;
+                let inside =
+                    self.window(p / width, x.height).len() * self.window(p % width, x.width).len();
+                let share = 1.0 / if counted { self.kernel * self.kernel } else { inside } as f32;
+                pixel.iter_mut().for_each(|v| *v *= share);
+            },
+        );
         y
     }
 
@@ -143,7 +147,8 @@ impl Pool {
     pub(super) fn pull_largest(self, x: &Map, y: &Map, slope: &Map) -> Map {
         let mut out = Map::zeros(x.n, [x.height, x.width], x.channels);
         let (c, numbers) = (x.channels, x.numbers());
-        let images = out.values.par_chunks_exact_mut(numbers).zip(x.values.par_chunks_exact(numbers));
+        let images =
+            out.values.par_chunks_exact_mut(numbers).zip(x.values.par_chunks_exact(numbers));
         let above = y.values.par_chunks_exact(y.numbers());
         let images = images.zip(above.zip(slope.values.par_chunks_exact(y.numbers())));
         images.for_each(|((out, x_one), (y_one, slope))| {

@@ -71,7 +71,10 @@ impl Weights {
             bias[o] -= mean[o] * factor;
         }
         if bias.iter().any(|b| !b.is_finite()) {
-            return Err(Error::format(&self.path, format_args!("{name}.bn has a negative variance")));
+            return Err(Error::format(
+                &self.path,
+                format_args!("{name}.bn has a negative variance"),
+            ));
         }
         Ok(Unit { weights, bias, ..unit })
     }
