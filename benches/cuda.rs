@@ -2,7 +2,7 @@
 //!
 //! Names are `cuda/<what>/<shape>`. Each sample ends with a synchronise, so that what is timed is work and
 //! not queueing. Where there is no device, this says so and ends. With `BRENIER_CUDA=emulated` it runs on the
-//! emulated device and 64 times fewer points, to try the program itself: the times mean nothing then.
+//! emulated device and fewer points, to try the program itself: the times mean nothing then.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn emulated() -> bool {
 /// Points, of which the emulated device gets fewer.
 fn scaled(n: usize) -> usize {
     if emulated() {
-        n.div_ceil(64).max(16)
+        2 * n.isqrt()
     } else {
         n
     }

@@ -210,7 +210,9 @@ def seconds(card, pipes, n):
 MODEL = """# Predicted, not measured
 
 No kernel of this repository has run on a GPU. The figures below come from a static model; `kernels/facts.py
---write` makes this page from the committed PTX.
+--write` makes this page from the committed PTX. `kernels/gpu_day.sh` is what measures on a GPU; until a file
+under `gpu-runs/` says otherwise it has only been tried with `--emulated`: its tests, timings and benchmarks
+run to the end on the emulated device, where times mean nothing.
 
 The model: ptxas 13.5.37 assembles the PTX; the instructions of the inner loops are counted by pipe; a
 processor takes {issue} cycles per warp instruction to issue it, on an H100 {h100} per FP32 instruction and
@@ -228,7 +230,9 @@ a guess until measured.
 
 An iteration is two half steps. Device memory does not matter: a half step reads O(n + m) numbers, and
 tiles again from the second-level cache. Columns are split over blocks until there are two blocks per
-processor, so that small problems fill the chip.
+processor, so that small problems fill the chip. Where a tolerance ends the iterations, a kernel of one block
+per problem adds up the errors and chooses the over-relaxation (`control_rounds`); the host looks at the
+outcome every eighth iteration. A small problem does all of this inside its block.
 
 ## Beside FlashSinkhorn
 
