@@ -85,11 +85,15 @@ impl<E: Real> Engine<'_, E> {
             let z = &mut product[here.clone()];
             update.apply(&a.points(from..to, r), &mut scale[here.clone()], z, &mut due[here]);
             match &self.stored {
-                Some(kernel) => products::gather(&kernel[from * m..to * m], z, columns),
+                Some(kernel) => {
+                    let after = (to + self.block).min(end);
+                    let next = &kernel[to * m..after * m];
+                    products::gather(&kernel[from * m..to * m], z, columns, next);
+                }
                 None => {
                     let parts = scratch[..(to - from) * m].chunks((to - from) * width);
                     for (part, columns) in parts.zip(columns.chunks_mut(width)) {
-                        products::gather(part, z, columns);
+                        products::gather(part, z, columns, &[]);
                     }
                 }
             }
