@@ -42,8 +42,7 @@ pub trait Registers: Copy + 'static {
     fn size<S: Simd>(simd: S, a: Self::Of<S>) -> Self::Of<S>;
     #[doc(hidden)]
     fn root<S: Simd>(simd: S, a: Self::Of<S>) -> Self::Of<S>;
-    /// 2ᵛ, never below the least normal number. It may be infinite where the processor can scale by powers
-    /// of two, and is 2¹²⁶ (2¹⁰²² in double precision) at most elsewhere.
+    /// 2ᵛ as [`Real::fast_exp2`] has it, by the instructions of the processor where it has them.
     #[doc(hidden)]
     fn power_of_two<S: Simd>(simd: S, v: Self::Of<S>) -> Self::Of<S>;
     /// a b + c, rounded once where the processor can.
@@ -118,7 +117,7 @@ macro_rules! registers {
             fn power_of_two<S: Simd>(simd: S, v: Self::Of<S>) -> Self::Of<S> {
                 let [low, high] = Self::EXPONENTS.map(|v| Self::splat(simd, v));
                 // A maximum is its second argument if the first is no number.
-                let v = Self::most(simd, v, low);
+                let v = Self::least(simd, Self::most(simd, v, low), high);
                 #[cfg(target_arch = "x86_64")]
                 if let (Some(simd), Some(v)) = (same::<S, V4>(simd), same(v)) {
                     let n = simd.avx512f.[<_mm512_roundscale_ $packed>]::<0>(pulp::cast(v));
@@ -129,7 +128,6 @@ macro_rules! registers {
                         return scaled;
                     }
                 }
-                let v = Self::least(simd, v, high);
                 let round = Self::splat(simd, Self::ROUND);
                 let mut n = Self::plus(simd, v, round);
                 let r = Self::minus(simd, v, Self::minus(simd, n, round));
