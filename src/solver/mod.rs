@@ -15,6 +15,7 @@
 //! | [`conjugates`] | convex conjugates of a batch of points | `conjugate/` |
 //! | [`Gaussian`] | normal distributions: distance and map | `gaussian.rs` |
 //! | [`bures_barycentre`] | several of them | `barycentre.rs` |
+//! | [`integrate`] | the end of a flow, by Runge–Kutta methods | `ode/` |
 
 mod assignment;
 mod barycentre;
@@ -26,6 +27,7 @@ mod gaussian;
 mod initial_basis;
 mod masses;
 mod network_simplex;
+mod ode;
 mod scan;
 mod sinkhorn;
 mod sliced;
@@ -44,6 +46,7 @@ pub use entropic::{
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
+pub use ode::{integrate, OdeConfig, OdeMethod, OdePath, OdeReport, OdeStatus, StepControl, Steps};
 #[cfg(feature = "cuda")]
 pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};
 pub use sinkhorn::{

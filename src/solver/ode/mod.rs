@@ -1,0 +1,19 @@
+//! Ordinary differential equations dx/dt = v(t, x), for batches of points.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config.rs` | [`OdeConfig`]: the method, fixed steps or a tolerance, shared or own steps |
+//! | `tableau.rs` | the coefficients of the Runge–Kutta methods |
+//! | `control.rs` | the size of the next step |
+//! | `integrate.rs` | [`integrate`] |
+//! | `path.rs` | [`OdePath`]: states at the times asked for, and how the integration went |
+
+mod config;
+mod control;
+mod integrate;
+mod path;
+mod tableau;
+
+pub use config::{OdeConfig, OdeMethod, StepControl, Steps};
+pub use integrate::integrate;
+pub use path::{OdePath, OdeReport, OdeStatus};
