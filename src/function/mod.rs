@@ -17,6 +17,9 @@
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
 //!
+//! A velocity field is any module of places, times and conditions, `([n, N], [n], q) -> [n, N]`
+//! ([`Velocity`]); [`VelocityMlp`] is one that is a perceptron.
+//!
 //! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod adam;
@@ -31,6 +34,8 @@ mod pretrain;
 mod record;
 mod schedule;
 mod structure;
+mod velocity;
+mod velocity_mlp;
 
 pub use adam::{AdamConfig, Clip, Decay};
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
@@ -45,3 +50,5 @@ pub use pretrain::{pretrain_affine, pretrain_identity};
 pub use record::{Persist, Record};
 pub use schedule::Schedule;
 pub use structure::{Asymmetry, ConjugateMap};
+pub use velocity::{Condition, Velocity};
+pub use velocity_mlp::VelocityMlp;

@@ -6,6 +6,7 @@
 //! | [`sinkhorn_grid`], [`sinkhorn_grid_batch`] | densities on grids, entropic | `sinkhorn/grid/` |
 //! | [`EntropicMap`] | new points, by a solution | `sinkhorn/entropic_map.rs` |
 //! | [`Coupling`], [`MinibatchCoupling`] | pairs of a minibatch, drawn | `coupling.rs` |
+//! | [`ByClass`] | the same within classes | `class_coupling.rs` |
 //! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`], [`EnergyLoss`] | their divergences, and losses on the tape | `entropic/` |
 //! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
@@ -19,6 +20,7 @@
 
 mod assignment;
 mod barycentre;
+mod class_coupling;
 mod conjugate;
 mod coupling;
 mod draw;
@@ -37,6 +39,7 @@ mod univariate;
 
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
+pub use class_coupling::ByClass;
 pub use conjugate::{conjugates, ConjugateConfig, ConjugateMethod, ConjugateStatus, Conjugates};
 pub use coupling::{Coupling, Draw, MinibatchCoupling};
 pub use entropic::{
@@ -46,6 +49,7 @@ pub use entropic::{
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
+pub(crate) use ode::integrate_points;
 pub use ode::{integrate, OdeConfig, OdeMethod, OdePath, OdeReport, OdeStatus, StepControl, Steps};
 #[cfg(feature = "cuda")]
 pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};

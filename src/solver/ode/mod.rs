@@ -5,9 +5,11 @@
 //! | `config.rs` | [`OdeConfig`]: the method, fixed steps or a tolerance, shared or own steps |
 //! | `tableau.rs` | the coefficients of the Runge–Kutta methods |
 //! | `control.rs` | the size of the next step |
+//! | `batch.rs` | the steps of a batch |
 //! | `integrate.rs` | [`integrate`] |
 //! | `path.rs` | [`OdePath`]: states at the times asked for, and how the integration went |
 
+mod batch;
 mod config;
 mod control;
 mod integrate;
@@ -16,4 +18,5 @@ mod tableau;
 
 pub use config::{OdeConfig, OdeMethod, StepControl, Steps};
 pub use integrate::integrate;
+pub(crate) use integrate::integrate_points;
 pub use path::{OdePath, OdeReport, OdeStatus};
