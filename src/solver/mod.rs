@@ -7,6 +7,7 @@
 //! | [`EntropicMap`] | new points, by a solution | `sinkhorn/entropic_map.rs` |
 //! | [`Coupling`], [`MinibatchCoupling`] | pairs of a minibatch, drawn | `coupling.rs` |
 //! | [`ByClass`] | the same within classes | `class_coupling.rs` |
+//! | [`SolverDevice`], [`Host`] | the device that solves and draws | `device.rs` |
 //! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`], [`EnergyLoss`] | their divergences, and losses on the tape | `entropic/` |
 //! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
@@ -23,6 +24,7 @@ mod barycentre;
 mod class_coupling;
 mod conjugate;
 mod coupling;
+mod device;
 mod draw;
 mod entropic;
 mod gaussian;
@@ -41,7 +43,8 @@ pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use class_coupling::ByClass;
 pub use conjugate::{conjugates, ConjugateConfig, ConjugateMethod, ConjugateStatus, Conjugates};
-pub use coupling::{Coupling, Draw, MinibatchCoupling};
+pub use coupling::{Coupling, CouplingOn, Draw, MinibatchCoupling};
+pub use device::{Host, SolverDevice};
 pub use entropic::{
     plan_gradient, sinkhorn_divergence, sinkhorn_divergence_gradient, BackwardReport,
     BarycentricProjection, CostGradient, Divergence, DivergenceConfig, DivergenceLoss, EnergyLoss,
@@ -51,8 +54,6 @@ pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
 pub(crate) use ode::integrate_points;
 pub use ode::{integrate, OdeConfig, OdeMethod, OdePath, OdeReport, OdeStatus, StepControl, Steps};
-#[cfg(feature = "cuda")]
-pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, sinkhorn_grid, sinkhorn_grid_batch, Acceleration, Annealing,
     EntropicMap, Epsilon, Form, GridPlan, Plan, Potentials, SelfTransport, SinkhornConfig,
@@ -63,3 +64,9 @@ pub use transport::{
     exact_between, exact_transport, ExactConfig, ExactForm, ExactStatus, ExactTransport,
 };
 pub use univariate::Univariate;
+#[cfg(feature = "cuda")]
+pub(crate) use {
+    coupling::drawn,
+    draw::RowLaw,
+    sinkhorn::{prescribed_rows, resolve_with, OverRelaxation, Statistics},
+};
