@@ -138,16 +138,16 @@ fn scores(job: &Job, v: &Velocity2, key: Key, seconds: f64) -> anyhow::Result<Re
     })
 }
 
-/// Paths of 300 points over points of the target.
+/// Paths of 150 points over points of the target.
 fn draw(job: &Job, v: &Velocity2, record: &Record, folder: &Path) -> anyhow::Result<()> {
     let [source, target] = Key::new(1).split();
     let plane = Plane::coordinates();
-    let x = job.source.sample(source, 300)?;
-    let y = plane.project(&job.target.sample(target, 2000)?);
-    let times: Vec<f64> = (0..=40).map(|i| f64::from(i) / 40.0).collect();
+    let x = job.source.sample(source, 150)?;
+    let y = plane.project(&job.target.sample(target, 1000)?);
+    let times: Vec<f64> = (0..=20).map(|i| f64::from(i) / 20.0).collect();
     let path = flow(v, &OdeConfig::default(), &x, &(), &times)?.into_reached()?;
     let of = |i: usize| path.states.iter().map(|s| [s[2 * i], s[2 * i + 1]]).collect();
-    let paths: Vec<Vec<[f32; 2]>> = (0..300).map(of).collect();
+    let paths: Vec<Vec<[f32; 2]>> = (0..150).map(of).collect();
     let (energy, bend) = (record.normalised_path_energy, record.bend);
     PathPicture {
         title: format!("{} to {}, {} pairs", record.source, record.target, record.coupling),
