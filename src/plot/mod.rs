@@ -3,6 +3,7 @@
 //! | picture | shows |
 //! |---|---|
 //! | [`MapPicture`] | source and target, the learned map over the target, the true map if it is known |
+//! | [`PathPicture`] | the paths of points along a flow |
 //! | [`CurvePicture`] | losses and scores against the step, on a linear or logarithmic axis |
 //! | [`Plane`] | points of any dimension on the first two principal axes of the target |
 //!
@@ -36,10 +37,12 @@ mod legend;
 mod maps;
 mod page;
 mod panel;
+mod paths;
 mod plane;
 mod ticks;
 
 pub use axis::Scale;
 pub use curves::{Curve, CurvePicture};
 pub use maps::MapPicture;
+pub use paths::PathPicture;
 pub use plane::Plane;
