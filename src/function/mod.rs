@@ -16,11 +16,13 @@
 //! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
+//! | networks of images and volumes | [`image`] | maps and potentials |
 //!
 //! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod adam;
 mod icnn;
+pub mod image;
 mod learner;
 mod map_network;
 mod mlp;

@@ -13,7 +13,9 @@ use dfdx::optim::UnusedTensors;
 use dfdx::prelude::*;
 use dfdx::tensor::UniqueId;
 
-use super::{AdamOp, AttachOp, IcnnOp, JacobianOp, LinearOp, MlpOp, Real, RowCostOp, Scratch};
+use super::{
+    AdamOp, AttachOp, IcnnOp, JacobianOp, LayerOp, LinearOp, MlpOp, Real, RowCostOp, Scratch,
+};
 
 /// A device on which every operation of this crate runs. `Cpu` is the only one so far.
 pub trait Engine<E: Real>:
@@ -22,6 +24,7 @@ pub trait Engine<E: Real>:
     + AttachOp<E>
     + IcnnOp<E>
     + JacobianOp<E>
+    + LayerOp<E>
     + LinearOp<E>
     + MlpOp<E>
     + RowCostOp<E>
