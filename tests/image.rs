@@ -274,8 +274,7 @@ where
     }
     replace(&mut net, &values).unwrap();
     let samples = sizes(&case["shape"])[0];
-    let x: Points<N, f64> =
-        points_on(&Cpu::default(), named("x", samples * N)).expect("points");
+    let x: Points<N, f64> = points_on(&Cpu::default(), named("x", samples * N)).expect("points");
     check(&format!("{name} settled"), &rows(&net.forward(x.clone())), &case["settled"]);
 
     let y = net.forward(taped(&x));

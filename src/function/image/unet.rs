@@ -1,6 +1,5 @@
 //! The U-Net of neural optimal transport (milesial's, as in arXiv:2201.12220), for images and volumes.
 
-use dfdx::prelude::*;
 use pastey::paste;
 
 use super::layers::{BatchNorm, Conv2d, Conv3d, JoinedConv2d, JoinedConv3d};

@@ -14,7 +14,7 @@ use super::tape::LayerOp;
 /// Parts into which the sums of a bias are cut.
 const PARTS: usize = 8;
 
-/// y = λ(s + scale · w ∗ x + b), λ the identity above zero and of slope `slope` below, s a summand.
+/// y = λ(s + scale · (w ∗ x + b)), λ the identity above zero and of slope `slope` below, s a summand.
 struct Convolved {
     shape: Convolution,
     /// Whether the adjoint of the convolution is taken: a transposed convolution.
@@ -51,7 +51,7 @@ impl<E: Real, D: LayerOp<E>> Program<E, D> {
         self.convolved(&[x], shape, false, weights, (1.0, slope), to)
     }
 
-    /// y = λ(s + scale · (w ∗ x) + b): the end of a residual block.
+    /// y = λ(s + scale · (w ∗ x + b)): the end of a residual block.
     ///
     /// # Panics
     /// As [`convolution`](Self::convolution); if s is not as large as y.
@@ -131,8 +131,10 @@ impl<E: Real> Layer<E> for Convolved {
         if self.summand {
             y.copy_from_slice(work.inputs[1]);
         }
+        let mut bias = Scratch::copy_of(work.parameters.get(1).map_or(&[][..], |b| b));
+        bias.iter_mut().for_each(|b| *b *= E::of(self.scale));
         let extra = Extra {
-            bias: work.parameters.get(1).map_or(&[][..], |b| b),
+            bias: &bias,
             scale: E::of(self.scale),
             onto: self.summand,
             slope: E::of(self.slope),
@@ -148,7 +150,7 @@ impl<E: Real> Layer<E> for Convolved {
         }
         let (x, scale) = (work.inputs[0], E::of(self.scale));
         if self.bias {
-            to.parameter(1, |to| add_column_sums(&slopes, to));
+            to.parameter(1, |to| add_column_sums(&slopes, scale, to));
         }
         to.parameter(0, |to| match self.adjoint {
             false => add_weight_gradient(&self.shape, x, &slopes, scale, to),
@@ -169,8 +171,8 @@ impl<E: Real> Layer<E> for Convolved {
     }
 }
 
-/// Adds the sums over all positions, cut into parts that depend on the sizes alone.
-pub(super) fn add_column_sums<E: Real>(rows: &[E], to: &mut [E]) {
+/// Adds scale times the sums over all positions, cut into parts that depend on the sizes alone.
+fn add_column_sums<E: Real>(rows: &[E], scale: E, to: &mut [E]) {
     let width = to.len();
     let part = (rows.len() / width).div_ceil(PARTS).max(1) * width;
     let sums = map_each(rows.len().div_ceil(part), |i| {
@@ -180,7 +182,7 @@ pub(super) fn add_column_sums<E: Real>(rows: &[E], to: &mut [E]) {
         sum
     });
     for sum in sums {
-        to.iter_mut().zip(sum.iter()).for_each(|(to, s)| *to += *s);
+        to.iter_mut().zip(sum.iter()).for_each(|(to, s)| *to += scale * *s);
     }
 }
 

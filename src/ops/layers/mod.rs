@@ -17,6 +17,8 @@
 
 mod arrange;
 mod convolution;
+#[cfg(any(test, feature = "dfdx-cuda"))]
+pub(crate) mod hosted;
 mod norm;
 mod pointwise;
 mod pool;

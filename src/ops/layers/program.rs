@@ -92,6 +92,14 @@ impl<E: Real, D: LayerOp<E>> Program<E, D> {
         self.extents[v.0]
     }
 
+    /// Refuses inputs and an output of other sizes.
+    pub(super) fn check(&self, points: usize, output: usize) {
+        let inputs: usize = self.extents[..self.inputs].iter().map(Extent::len).sum();
+        let outputs = self.extents.last().map_or(0, Extent::len);
+        let sizes = (points, output);
+        assert_eq!((inputs, outputs), sizes, "numbers of the inputs and the output of a program");
+    }
+
     /// Adds a layer.
     pub(super) fn push(
         &mut self,

@@ -14,7 +14,7 @@ use crate::tensor::Points;
 /// Programs as a capability of a device.
 pub trait LayerOp<E: Real>: Device<E> {
     /// A parameter of any shape.
-    type Held: Clone;
+    type Held;
 
     /// A tensor as a parameter. It must be contiguous, as parameters are.
     fn hold<S: Shape>(t: &Tensor<S, E, Self>) -> Self::Held;
@@ -36,7 +36,6 @@ pub trait LayerOp<E: Real>: Device<E> {
 }
 
 /// A parameter on the host.
-#[derive(Clone)]
 pub struct Held<E: Real> {
     tensor: Arc<dyn Parameter<E>>,
     wanted: bool,
@@ -85,9 +84,7 @@ where
         x: Points<N, E, Self, T>,
         program: Program<E, Self>,
     ) -> Points<M, E, Self, T> {
-        let inputs: usize = program.extents[..program.inputs].iter().map(|e| e.len()).sum();
-        let outputs = program.extents.last().map_or(0, |e| e.len());
-        assert_eq!((inputs, outputs), (N, M), "numbers of the inputs and the output of a program");
+        program.check(N, M);
         let wants_points = T::OWNS_TAPE && !is_constant(&x);
         let (x, mut tape) = x.contiguous().split_tape();
         let (samples, device) = (x.shape().0, x.device().clone());

@@ -15,6 +15,7 @@ mod pull;
 mod pull_loops;
 mod relax;
 mod rescue;
+mod rows;
 mod sample;
 mod schur;
 mod shape;
@@ -41,4 +42,5 @@ pub(super) use symmetric::symmetric;
 pub(crate) use {
     epsilon::{resolve_with, Statistics},
     relax::Relaxation as OverRelaxation,
+    sample::prescribed_rows,
 };
