@@ -103,7 +103,8 @@ where
 {
     let adam = AdamConfig::with_rate(1e-4);
     let [f, t, p, q] = Key::new(0).split();
-    let mut config = NotConfig::<SqEuclidean> { map: adam.clone(), potential: adam, ..Default::default() };
+    let mut config =
+        NotConfig::<SqEuclidean> { map: adam.clone(), potential: adam, ..Default::default() };
     config.map_steps = 1;
     let source = points(p.normal(config.source_parts() * n * N))?;
     let batch = Batch::new(source, points(q.normal(n * N))?)?;
