@@ -16,6 +16,8 @@
 mod batch_dual;
 mod contract;
 mod enot;
+mod enot_descents;
+mod expectile;
 mod gap_loss;
 mod losses;
 mod monge_gap;
