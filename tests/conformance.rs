@@ -42,6 +42,57 @@ fn not() {
     }
 }
 
+type Stochastic = Displacement<Joined<2, 10, Mlp<10, 32, 1, 8, Celu>>>;
+
+#[test]
+fn weak_not() {
+    let turns = Turns::with_rates(2, 1e-4, 1e-4);
+    let config = WeakNotConfig { turns: turns.clone(), ..WeakNotConfig::default() };
+    let fresh = |key| {
+        let (f, t): (Net<8>, Stochastic) = two(key);
+        weak_not_init(&config, f, t)
+    };
+    let step = |s, b: &Batch<8>, k| weak_not_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(3)), Ok(()));
+    let config = KernelNotConfig { turns, ..KernelNotConfig::<DistanceKernel>::default() };
+    let step = |s, b: &Batch<8>, k| kernel_not_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(3)), Ok(()));
+}
+
+#[test]
+fn partial_and_noised() {
+    let turns = Turns::with_rates(2, 1e-4, 1e-4);
+    let config = ItConfig::<HalfSqEuclidean> {
+        weight: Ramp { from: 1.0, to: 4.0, steps: 2 },
+        turns: turns.clone(),
+        ..Default::default()
+    };
+    let fresh = |key| {
+        let (f, t): (NegativeAbs<Net<8>>, Displacement<Mlp<8, 32, 1, 8, Celu>>) = two(key);
+        it_init(&config, f, t)
+    };
+    let step = |s, b: &Batch<8>, k| it_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(3)), Ok(()));
+
+    let config = NoisedNotConfig::<HalfSqEuclidean> { turns: turns.clone(), ..Default::default() };
+    type Conditional = Joined<1, 9, Mlp<9, 32, 1, 1, Celu>>;
+    let fresh = |key| {
+        let (f, t): (Conditional, Displacement<Mlp<8, 32, 1, 8, Celu>>) = two(key);
+        noised_not_init(&config, f, t)
+    };
+    let step = |s, b: &Batch<8>, k| noised_not_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(3)), Ok(()));
+
+    let config = NotAeConfig::<HalfSqEuclidean> { turns, ..Default::default() };
+    type Coder = (Mlp<8, 32, 0, 3, Celu>, Mlp<3, 32, 0, 8, Celu>);
+    let fresh = |key| {
+        let (f, t): (Net<8>, Coder) = two(key);
+        not_ae_init(&config, f, t)
+    };
+    let step = |s, b: &Batch<8>, k| not_ae_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(3)), Ok(()));
+}
+
 #[test]
 fn maximin_on_convex_networks() {
     let config = NotConfig::<NegDot> { map_steps: 1, ..NotConfig::default() };
@@ -127,6 +178,21 @@ fn weak_baselines() {
 }
 
 #[test]
+fn unbalanced() {
+    let not: NotConfig = NotConfig { map_steps: 1, ..NotConfig::default() };
+    let config: UnbalancedConfig = UnbalancedConfig { tau: [0.9, 0.8], ..Default::default() };
+    let fresh = |key: Key| {
+        let [nets, ratios] = key.split();
+        let (f, t): (Net<8>, Displacement<Mlp<8, 32, 1, 8, Celu>>) = two(nets);
+        let (eta, xi): (Net<8>, Net<8>) = two(ratios);
+        Unbalanced::new(&config, not_init(&not, f, t)?, eta, xi)
+    };
+    let inner = |s, b: &Batch<8>, k| not_step(&not, s, b, k);
+    let step = with_unbalanced(config.clone(), inner);
+    assert_eq!(check_estimator(fresh, step, batches(2)), Ok(()));
+}
+
+#[test]
 fn steps_around_steps() {
     type Map = Displacement<Mlp<8, 32, 0, 8>>;
     let config: NotConfig = NotConfig { map_steps: 1, ..NotConfig::default() };
@@ -200,6 +266,10 @@ fn costs() {
     assert_eq!(check_cost::<3, _>(&Cosine), Ok(()));
     assert_eq!(check_cost::<3, _>(&NegDot), Ok(()));
     assert_eq!(check_cost::<17, _>(&NegDot), Ok(()));
+    assert_eq!(check_cost::<3, _>(&DistanceKernel::new(1.5).unwrap()), Ok(()));
+    assert_eq!(check_cost::<3, _>(&DistanceKernel::default()), Ok(()));
+    assert_eq!(check_cost::<3, _>(&GaussianKernel::default()), Ok(()));
+    assert_eq!(check_cost::<3, _>(&LaplacianKernel::default()), Ok(()));
     for p in [1.5, 2.0, 3.0] {
         let cost = PNorm::new(p).unwrap();
         assert_eq!(check_cost::<3, _>(&cost), Ok(()));
@@ -220,6 +290,9 @@ fn networks() {
     assert_eq!(check_potential::<3, _>(&Negated(p.clone())), Ok(()));
     assert_eq!(check_potential::<3, _>(&PlusHalfSquare(p.clone())), Ok(()));
     assert_eq!(check_potential::<3, _>(&PotentialMap(p.clone())), Ok(()));
+    assert_eq!(check_potential::<3, _>(&NegativeAbs(p.clone())), Ok(()));
+    assert_eq!(check_potential::<3, _>(&NegativeSoftplus(p.clone())), Ok(()));
+    assert_eq!(check_potential::<3, _>(&ZeroPotential), Ok(()));
     let residual: brenier::function::ResidualMlp<3, 9, 2, 1, Gelu, f64> = module(3, 0.5);
     assert_eq!(check_potential::<3, _>(&residual), Ok(()));
     assert_eq!(check_input_gradient_of::<3, _>(&p), Ok(()));

@@ -16,11 +16,14 @@
 //! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
+//! | (x, z) ↦ F(x, z) of F with N + Z inputs | [`Joined<Z, M, F>`](Joined) | [`StochasticMap`], [`ConditionalPotential`] |
+//! | −\|f\|, −log(1 + eᶠ), 0 | [`NegativeAbs<F>`](NegativeAbs), [`NegativeSoftplus<F>`](NegativeSoftplus), [`ZeroPotential`] | [`NonPositive`] potential |
 //!
 //! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod adam;
 mod icnn;
+mod joined;
 mod learner;
 mod map_network;
 mod mlp;
@@ -30,10 +33,12 @@ mod potential;
 mod pretrain;
 mod record;
 mod schedule;
+mod sign;
 mod structure;
 
 pub use adam::{AdamConfig, Clip, Decay};
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
+pub use joined::{ConditionalPotential, Joined, StochasticMap};
 pub use learner::{Descent, Learner};
 pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
@@ -44,4 +49,5 @@ pub use potential::{
 pub use pretrain::{pretrain_affine, pretrain_identity};
 pub use record::{Persist, Record};
 pub use schedule::Schedule;
+pub use sign::{NegativeAbs, NegativeSoftplus, NonPositive, Positive, ZeroPotential};
 pub use structure::{Asymmetry, ConjugateMap};

@@ -120,6 +120,23 @@ where
     }
 }
 
+/// T(x, z) = x + M(x, z) of a stochastic module M.
+impl<const N: usize, const Z: usize, E: Real, D: Engine<E>, T: Tape<E, D>, M>
+    Module<(Points<N, E, D, T>, Points<Z, E, D>)> for Displacement<M>
+where
+    M: Module<(Points<N, E, D, T>, Points<Z, E, D>), Output = Points<N, E, D, T>>,
+{
+    type Output = Points<N, E, D, T>;
+    type Error = <D as HasErr>::Err;
+    fn try_forward(
+        &self,
+        (x, z): (Points<N, E, D, T>, Points<Z, E, D>),
+    ) -> Result<Self::Output, Self::Error> {
+        let (x, tape) = x.split_tape();
+        self.0.forward((x.clone().put_tape(tape), z)).try_add(x)
+    }
+}
+
 impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, F> Module<Points<N, E, D, T>>
     for Negated<F>
 where

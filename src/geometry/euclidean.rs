@@ -18,14 +18,14 @@ pub struct HalfSqEuclidean;
 pub struct Euclidean;
 
 #[inline(always)]
-fn square_distance<E: Real>(x: &[E], y: &[E]) -> E {
+pub(super) fn square_distance<E: Real>(x: &[E], y: &[E]) -> E {
     let n = x.len();
     let (x, y) = (&x[..n], &y[..n]);
     sum(n, |i| (y[i] - x[i]) * (y[i] - x[i]))
 }
 
 #[inline(always)]
-fn scaled_difference<E: Real>(x: &[E], y: &[E], dy: &mut [E], scale: E) {
+pub(super) fn scaled_difference<E: Real>(x: &[E], y: &[E], dy: &mut [E], scale: E) {
     for ((d, x), y) in dy.iter_mut().zip(x).zip(y) {
         *d = scale * (*y - *x);
     }

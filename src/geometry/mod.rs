@@ -9,8 +9,11 @@
 //! | [`Cosine`] | 1 − ⟨x, y⟩ / (\|x\|\|y\|) | |
 //! | [`NegDot`] | −⟨x, y⟩ | the maximin form of the Wasserstein-2 benchmark |
 //! | [`Elastic`] | ½\|x − y\|² + r(x − y), with [`L1`] or [`Stvs`] | ott-jax `RegTICost` |
+//! | [`DistanceKernel`], [`GaussianKernel`], [`LaplacianKernel`] | ½\|u(x) − u(y)\|² of a [`Kernel`] | geomloss kernel norms |
 //! | [`FnCost`] | a closure of yours | |
 //! | [`FnDifference`] | h(x − y), closures of yours | ott-jax `TICost` |
+//!
+//! Weak costs are between a point and a measure ([`WeakCost`]): [`WeakQuadratic`] and [`KernelCost`].
 //!
 //! The first two, [`PNorm`] and [`NegDot`] have a twist ([`TwistCost`]): with them the gradient of a
 //! potential is a map.
@@ -23,16 +26,21 @@ mod angular;
 mod cost;
 mod elastic;
 mod euclidean;
+mod kernel;
 mod p_norm;
 mod translation;
+mod weak;
 
 pub use crate::ops::{CostForm, RowCost, TwistCost};
 pub use angular::{Cosine, NegDot};
 pub use cost::{Cost, FnCost};
 pub use elastic::{Elastic, Regulariser, Stvs, L1};
 pub use euclidean::{Euclidean, HalfSqEuclidean, SqEuclidean};
+pub use kernel::{DistanceKernel, GaussianKernel, Kernel, LaplacianKernel};
 pub use p_norm::PNorm;
 pub use translation::{FnDifference, TranslationInvariant};
+pub(crate) use weak::check_samples;
+pub use weak::{conditional_variance, weak_costs, KernelCost, WeakCost, WeakQuadratic};
 
 /// Σᵢ term(i) over `n` terms in eight interleaved sums, which the compiler keeps in one register.
 #[inline(always)]

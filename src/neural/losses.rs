@@ -17,13 +17,34 @@ where
     D: Engine<E>,
     F: Potential<N, E, D>,
 {
-    let (n, m) = (plus.shape().0, minus.shape().0);
-    let both = stacked(plus, minus);
-    let mut signs = vec![E::of(1.0 / n as f64); n + m];
-    signs[n..].fill(E::of(-1.0 / m as f64));
-    let signs: Points<1, E, D> = plus.device().tensor_from_vec(signs, (n + m, Const));
-    let values: Points<1, E, D, Taped<E, D>> = f.traced(&both);
+    weighted_difference(f, plus, (minus, 1.0))
+}
+
+/// mean f(plus) − w mean f(minus), recorded in the same way.
+pub(super) fn weighted_difference<const N: usize, E, D, F>(
+    f: &Learner<F, E, D>,
+    plus: &Points<N, E, D>,
+    (minus, weight): (&Points<N, E, D>, f64),
+) -> Scalar<E, D, Taped<E, D>>
+where
+    E: Real,
+    D: Engine<E>,
+    F: Potential<N, E, D>,
+{
+    let signs = signs(plus.device(), plus.shape().0, (minus.shape().0, weight));
+    let values: Points<1, E, D, Taped<E, D>> = f.traced(&stacked(plus, minus));
     (values * signs).sum()
+}
+
+/// 1/n for each of n points, then −w/m for each of m.
+pub(super) fn signs<E: Real, D: Engine<E>>(
+    device: &D,
+    n: usize,
+    (m, weight): (usize, f64),
+) -> Points<1, E, D> {
+    let mut signs = vec![E::of(1.0 / n as f64); n + m];
+    signs[n..].fill(E::of(-weight / m as f64));
+    device.tensor_from_vec(signs, (n + m, Const))
 }
 
 /// The rows of `first`, then those of `second`.

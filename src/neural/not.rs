@@ -19,16 +19,17 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::contract::{learners, readings};
-use super::losses::{mean_difference, value};
-use crate::error::{check_count, Error, Result};
-use crate::function::{AdamConfig, Decay, Descent, Learner, Potential, TransportMap};
+use super::maximin::{strong, SourceUse, Turns};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{check_count, Result};
+use crate::function::{AdamConfig, Learner, Potential, TransportMap};
 #[cfg(doc)]
 use crate::function::{GradientMap, Negated};
 use crate::geometry::{Cost, HalfSqEuclidean};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
-use crate::tensor::{points_on, rows, Points, Taped};
 
 /// What is chosen. The default is the paper's: ten map steps a potential step on fresh points, Adam
 /// with rate 1e-4 and an L2 penalty of 1e-10 for both networks.
@@ -47,18 +48,6 @@ pub struct NotConfig<C = HalfSqEuclidean> {
     pub potential: AdamConfig,
 }
 
-/// Which source points the K_T map steps and the potential step see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SourceUse {
-    /// The source of the batch is cut into K_T + 1 equal parts, one for each: fresh points every time,
-    /// as in the paper. Its number of points must be a multiple of K_T + 1
-    /// ([`Sampled::with_source_parts`](crate::problem::Sampled::with_source_parts)).
-    #[default]
-    Fresh,
-    /// Every one of them sees the whole source of the batch.
-    Whole,
-}
-
 impl<C: Default> Default for NotConfig<C> {
     fn default() -> Self {
         Self::with_cost(C::default())
@@ -69,22 +58,13 @@ impl<C> NotConfig<C> {
     /// The defaults with the given cost, which may be a closure
     /// ([`FnCost`](crate::geometry::FnCost)).
     pub fn with_cost(cost: C) -> Self {
-        let adam = AdamConfig { decay: Decay::Coupled(1e-10), ..AdamConfig::with_rate(1e-4) };
-        Self {
-            cost,
-            map_steps: 10,
-            source: SourceUse::default(),
-            map: adam.clone(),
-            potential: adam,
-        }
+        let Turns { map_steps, source, map, potential } = Turns::default();
+        Self { cost, map_steps, source, map, potential }
     }
 
     /// Parts that the source of a batch is cut into.
     pub fn source_parts(&self) -> usize {
-        match self.source {
-            SourceUse::Fresh => self.map_steps + 1,
-            SourceUse::Whole => 1,
-        }
+        self.source.parts(self.map_steps)
     }
 }
 
@@ -178,57 +158,17 @@ where
     F: Potential<N, E, D>,
     T: TransportMap<N, E, D>,
 {
-    let NotState { step, mut potential, mut map } = state;
-    let at = |e: Error| e.at_step(step);
-    let mut parts = cut(config, &batch.source)?;
-    let last = parts.pop().ok_or_else(|| Error::shape("source points", "at least one", 0))?;
-
-    // K_T descents of the map, with the potential frozen.
-    let mut map_descent = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
-    let mut transport_cost = f64::NAN;
-    for i in 0..config.map_steps {
-        let source = parts.get(i).unwrap_or(&last);
-        let moved: Points<N, E, D, Taped<E, D>> = map.traced(source);
-        let cost = config.cost.paired(source, moved.retaped::<Taped<E, D>>())?.mean();
-        transport_cost = value(&cost);
-        let gain: Points<1, E, D, Taped<E, D>> = potential.frozen(moved);
-        map_descent = map.descend(cost - gain.mean()).map_err(at)?;
-    }
-
-    // One ascent of the potential, on both measures at once.
-    let moved = map.params().forward(last);
-    let loss = mean_difference(&potential, &moved, &batch.target);
-    let potential_descent = potential.descend(loss).map_err(at)?;
-
+    let turns = (config.map_steps, config.source);
+    let (state, played) = strong(&config.cost, turns, 1.0, state, batch)?;
     let metrics = NotMetrics {
-        map_loss: map_descent.loss,
-        potential_loss: potential_descent.loss,
-        transport_cost,
-        saddle_value: transport_cost - potential_descent.loss,
-        map_gradient_norm: map_descent.gradient_norm,
-        potential_gradient_norm: potential_descent.gradient_norm,
+        map_loss: played.map.loss,
+        potential_loss: played.potential.loss,
+        transport_cost: played.transport_cost,
+        saddle_value: played.transport_cost - played.potential.loss,
+        map_gradient_norm: played.map.gradient_norm,
+        potential_gradient_norm: played.potential.gradient_norm,
     };
-    Ok((NotState { step: step + 1, potential, map }, metrics))
-}
-
-/// The parts of the source for the map steps and, last, for the potential step.
-fn cut<const N: usize, C, E: Real, D: Engine<E>>(
-    config: &NotConfig<C>,
-    source: &Points<N, E, D>,
-) -> Result<Vec<Points<N, E, D>>> {
-    let (n, parts) = (source.shape().0, config.source_parts());
-    if n == 0 || n % parts != 0 {
-        let expected = format!(
-            "a positive multiple of map_steps + 1 = {parts} (draw them with `with_source_parts`, or \
-             set `source` to `SourceUse::Whole`)"
-        );
-        return Err(Error::shape("source points", expected, n));
-    }
-    let values = rows(source);
-    values
-        .chunks_exact(n / parts * N)
-        .map(|part| points_on(source.device(), part.to_vec()))
-        .collect()
+    Ok((state, metrics))
 }
 
 learners!(NotState<F, T> { potential, map }, map: map of T);

@@ -10,6 +10,7 @@
 //! | [`guard`] | divergence is detected, rolled back and reported |
 //! | [`Course`], [`OverSeeds`] | best, last and largest value of a measure, over a run and over seeds |
 //! | [`with_ema`] | keeps a running average of the map |
+//! | [`with_unbalanced`] | the unbalanced form of a minibatch step |
 //! | [`every`], [`CsvLog`], [`Progress`] | watch a run; [`read_log`] reads a log back |
 //! | [`checkpoint`] | the whole state in one file, resumed bit for bit |
 //! | [`weights`] | the parameters of a module as safetensors |
@@ -26,6 +27,7 @@ mod guard;
 mod log;
 mod observe;
 mod run;
+mod unbalanced;
 pub mod weights;
 
 pub use compose::{back_and_forth, guard_finite, repeat, reversed};
@@ -35,5 +37,6 @@ pub use guard::{guard, Divergence, GuardConfig, GuardMetrics, Guarded, Rollback}
 pub use log::{read_log, CsvLog, LogColumn};
 pub use observe::{every, Observe, Progress};
 pub use run::{run, Step};
+pub use unbalanced::{with_unbalanced, UnbalancedMetrics};
 
 pub use crate::files::write_atomically;
