@@ -76,14 +76,14 @@ impl Recipe {
                 ..common
             };
         }
-        let (width, rate, fitting_epsilon, steps) = match dimension {
-            0..=32 => (2, 6e-3, 0.01, 2500),
-            33..=64 => (1, 1e-2, 0.03, 2500),
-            _ => (1, 5e-3, 0.05, 1500),
+        let (width, batch, rate, fitting_epsilon, steps) = match dimension {
+            0..=32 => (2, 2048, 6e-3, 0.01, 2500),
+            33..=64 => (1, 4096, 1e-2, 0.03, 2000),
+            _ => (1, 2048, 5e-3, 0.05, 1500),
         };
         Self {
             width,
-            batch: 2048,
+            batch,
             steps,
             rate,
             beta2: 0.99,
