@@ -89,12 +89,12 @@ fn inception_of_other_tools() {
     let error = network.features(small, &vec![0.5; small.numbers()]).unwrap_err();
     assert!(matches!(error, Error::Shape { .. }), "{error}");
     // Other forms are other networks.
-    let x = singles(&reference["x96"]);
-    let shape = ImageShape { channels: 3, height: 96, width: 96 };
+    let x = singles(&reference["x299"]);
+    let shape = ImageShape { channels: 3, height: 299, width: 299 };
     let standard = network.features(shape, &x).unwrap();
     for form in [InceptionForm::FID, InceptionForm { borders: Borders::Counted, ..form }] {
         let other = InceptionV3::load(&file, form).unwrap().features(shape, &x).unwrap();
-        assert_ne!(other, standard);
+        assert!(other != standard);
     }
     assert!(InceptionV3::load(&folder.join("none"), form).is_err());
 }
@@ -106,7 +106,7 @@ fn two_sets(n: usize) -> [Images; 2] {
         let noise = key.normal(n * shape.numbers());
         let value = |(p, z): (usize, &f32)| {
             let (y, x) = (p % 256 / 16, p % 16);
-            tilt * (x as f32 - 7.5) / 8.0 + 0.2 * (y as f32 - 7.5) / 8.0 + 0.1 * z
+            tilt * (x as f32 - 7.5) / 8.0 + 0.2 * (y as f32 - 7.5) / 8.0 + 0.02 * z
         };
         let rows: Vec<f32> = noise.iter().enumerate().map(value).collect();
         Images::from_rows(shape, &rows, PixelRange::Symmetric).unwrap()
@@ -124,8 +124,10 @@ fn distances_of_embedded_images() {
         images.select(&(from..from + 20).collect::<Vec<_>>()).unwrap()
     };
     let apart = feature_distance(&network, &a, &b).unwrap();
-    let noise = feature_distance(&network, &half(&a, 0), &half(&a, 20)).unwrap();
-    assert!(apart > 3.0 * noise && noise > 0.0, "{apart} {noise}");
+    let [first, second, third] = [half(&a, 0), half(&a, 20), half(&b, 0)];
+    let noise = feature_distance(&network, &first, &second).unwrap();
+    let signal = feature_distance(&network, &first, &third).unwrap();
+    assert!(signal > 3.0 * noise && noise > 0.0, "{signal} {noise}");
     // The same by hand: embeddings, then their statistics.
     let [p, q] = [&a, &b].map(|i| feature_statistics(&network, i).unwrap());
     assert_eq!(frechet_distance(&p, &q).unwrap(), apart);
@@ -158,20 +160,20 @@ fn the_perceptual_cost_and_its_gradient() {
     let factors = dev.tensor_from_vec(vec![1.0f32, -2.0], (2,));
     let gradients = (taped * factors).sum().backward();
     let slope = gradients.get(&y).as_vec();
-    // Central differences along a direction, of values in single precision: steps of 0.01 leave an error
-    // of about 1e-6 / 0.02 relative to values of order one, and a bend where ReLUs switch.
-    for (seed, scale) in [(5, 1.0), (6, 1.0), (7, 1.0)] {
-        let direction: Vec<f32> = Key::new(seed).normal(2 * N).iter().map(|v| scale * v).collect();
+    // Central differences along a direction, of values in single precision: rounding of values of order
+    // one leaves 1e-7 / 1e-3, and ReLUs that switch within the step a few thousandths of the slope.
+    for seed in [5, 6, 7] {
+        let direction: Vec<f32> = Key::new(seed).normal(2 * N);
         let moved = |t: f32| {
             let y: Vec<f32> = rows(&y).iter().zip(&direction).map(|(y, d)| y + t * d).collect();
             let c = rows(&cost.paired(&x, points::<N>(y).unwrap()).unwrap());
             f64::from(c[0]) - 2.0 * f64::from(c[1])
         };
-        let step = 0.005;
+        let step = 5e-4;
         let numeric = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
         let exact: f64 = slope.iter().zip(&direction).map(|(s, d)| f64::from(s * d)).sum();
         let size: f64 = slope.iter().map(|s| f64::from(s * s)).sum::<f64>().sqrt();
-        assert!((numeric - exact).abs() < 0.03 * size + 1e-3, "{numeric} {exact} {size}");
+        assert!((numeric - exact).abs() < 0.01 * size + 1e-3, "{numeric} {exact} {size}");
     }
     // The paired cost is the diagonal of the pairwise one, and zero only between equal images.
     let all = rows(&Cost::<N>::pairwise(&cost, &x, &y));

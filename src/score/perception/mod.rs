@@ -19,6 +19,7 @@
 //! Images are rows `[n, 3·H·W]`, red, green and blue planes. The networks run on all threads, in batches of 16
 //! images, and the results depend neither on the batch nor on the number of threads.
 
+mod blocks;
 mod features;
 mod fid;
 mod inception;
