@@ -20,6 +20,9 @@
 //! | (x, z) ↦ F(x, z) of F with N + Z inputs | [`Joined<Z, M, F>`](Joined) | [`StochasticMap`], [`ConditionalPotential`] |
 //! | −\|f\|, −log(1 + eᶠ), 0 | [`NegativeAbs<F>`](NegativeAbs), [`NegativeSoftplus<F>`](NegativeSoftplus), [`ZeroPotential`] | [`NonPositive`] potential |
 //!
+//! A velocity field is any module of places, times and conditions, `([n, N], [n], q) -> [n, N]`
+//! ([`Velocity`]); [`VelocityMlp`] is one that is a perceptron.
+//!
 //! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod adam;
@@ -37,6 +40,8 @@ mod record;
 mod schedule;
 mod sign;
 mod structure;
+mod velocity;
+mod velocity_mlp;
 
 pub use adam::{AdamConfig, Clip, Decay};
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
@@ -53,3 +58,5 @@ pub use record::{Persist, Record};
 pub use schedule::Schedule;
 pub use sign::{NegativeAbs, NegativeSoftplus, NonPositive, Positive, ZeroPotential};
 pub use structure::{Asymmetry, ConjugateMap};
+pub use velocity::{Condition, Velocity};
+pub use velocity_mlp::VelocityMlp;

@@ -25,7 +25,7 @@ mod aligned;
 mod attach;
 #[cfg(any(test, feature = "dfdx-cuda"))]
 mod composed;
-mod conv;
+pub(crate) mod conv;
 #[cfg(feature = "dfdx-cuda")]
 mod cuda;
 mod dense;
