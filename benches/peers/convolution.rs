@@ -9,9 +9,11 @@ use std::io::BufRead;
 use std::time::{Duration, Instant};
 
 use brenier::function::image::*;
+use brenier::function::AdamConfig;
 use brenier::ops::*;
 use brenier::prelude::*;
 use cpu_time::ProcessTime;
+use dfdx::prelude::*;
 
 type Training = Box<dyn FnMut() -> Result<()>>;
 
@@ -108,7 +110,7 @@ where
     config.map_steps = 1;
     let source = points(p.normal(config.source_parts() * n * N))?;
     let batch = Batch::new(source, points(q.normal(n * N))?)?;
-    let mut state = Some(not_init::<_, F, T>(&config, build(f), build(t))?);
+    let mut state = Some(not_init(&config, f, t)?);
     Ok(Box::new(move || {
         if let Some(s) = state.take() {
             state = Some(not_step(&config, s, &batch, Key::new(0))?.0);
