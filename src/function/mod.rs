@@ -16,6 +16,7 @@
 //! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
+//! | networks of images and volumes | [`image`] | maps and potentials |
 //! | (x, z) ↦ F(x, z) of F with N + Z inputs | [`Joined<Z, M, F>`](Joined) | [`StochasticMap`], [`ConditionalPotential`] |
 //! | −\|f\|, −log(1 + eᶠ), 0 | [`NegativeAbs<F>`](NegativeAbs), [`NegativeSoftplus<F>`](NegativeSoftplus), [`ZeroPotential`] | [`NonPositive`] potential |
 //!
@@ -26,6 +27,7 @@
 
 mod adam;
 mod icnn;
+pub mod image;
 mod joined;
 mod learner;
 mod map_network;

@@ -23,6 +23,8 @@ mod batch_dual;
 mod conditional;
 mod contract;
 mod enot;
+mod enot_descents;
+mod expectile;
 mod flow_matching;
 mod gap_loss;
 mod it;
