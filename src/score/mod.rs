@@ -2,14 +2,12 @@
 
 pub mod benchmark;
 mod divergence;
-mod diversity;
 mod map_error;
 mod optimality;
 mod pair_divergence;
 mod usage;
 
 pub use divergence::{map_divergence, sinkhorn_divergence, DivergenceScore};
-pub use diversity::{diversity, Diversity};
 pub use map_error::{baselines, map_error, Baselines, MapError};
 pub use optimality::{monge_gap, GapScore};
 pub use pair_divergence::pair_divergence;
