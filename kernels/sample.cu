@@ -1,20 +1,43 @@
-// Pairs (i, j) drawn from a plan: i by the masses of the rows, then j by the conditional plan of row i,
-// both by inversion of the distribution function. Sample s uses the words of counter s alone, so that
-// draws do not depend on how many there are.
+// Columns drawn from rows of a plan by inversion of the distribution function, and rows as they are.
 #include "cost.cuh"
-#include "random.cuh"
 
 #define THREADS 128
 
+// The row i of a plan, up to a factor near 1: 2^(h_j - cost - log_sum_i).
+struct Row {
+    const real* x;
+    const real* y;
+    const real* h;
+    int d, stride;
+    real p, scale, log_sum;
+    int i;
+
+    INLINE Row(const real* x, const real* y, int d, int stride, real p, const real* h, const real* sides,
+               const real* log_sums, int i)
+        : x(x), y(y), h(h), d(d), stride(stride), p(p), i(i) {
+        const Side side = read_side(sides, 0);
+        scale = side.scale;
+        log_sum = log_sums[i] - side.shift;
+    }
+
+    INLINE real operator()(int j) const {
+#if FORM == STORED
+        const real form = x[(long long)i * d + (long long)j * stride];
+#else
+        const real form = form_between(x + (long long)i * d, y + (long long)j * d, d, p);
+#endif
+        return power2(fused(-scale, form, h[j]) - log_sum);
+    }
+};
+
 // The first index at which the running sum of values exceeds the target, or the last with a positive
 // value; by a warp, 32 values at a time.
-template <typename Value>
-INLINE int pick(int count, double target, Value value) {
+INLINE int pick(int count, double target, const Row& row) {
     const int lane = threadIdx.x % 32;
     double before = 0;
     int last = 0;
     for (int j0 = 0; j0 < count; j0 += 32) {
-        const double v = j0 + lane < count ? (double)value(j0 + lane) : 0;
+        const double v = j0 + lane < count ? (double)row(j0 + lane) : 0;
         double sum = v;
 #pragma unroll
         for (int step = 1; step < 32; step *= 2) {
@@ -30,28 +53,24 @@ INLINE int pick(int count, double target, Value value) {
     return last;
 }
 
-// `mass` is the sum of the row masses. A warp per sample; pairs[sample] = (i, j).
+// The column of each of `count` draws: their row, and a number in [0, 1). A warp per draw.
 extern "C" __global__ void __launch_bounds__(THREADS)
-sample_pairs(const real* __restrict__ x, const real* __restrict__ y, int n, int m, int d, int stride, real p,
-             const real* __restrict__ h, const real* __restrict__ sides, const real* __restrict__ log_sums,
-             const real* __restrict__ masses, double mass, int first, int count, int key0, int key1,
-             int* __restrict__ pairs) {
+sample_columns(const real* __restrict__ x, const real* __restrict__ y, int m, int d, int stride, real p,
+               const real* __restrict__ h, const real* __restrict__ sides, const real* __restrict__ log_sums,
+               const int* __restrict__ rows, const double* __restrict__ numbers, int count,
+               int* __restrict__ columns) {
     const int s = (blockIdx.x * THREADS + threadIdx.x) / 32;
     if (s >= count) return;
-    const Words words = philox(Words{{(unsigned)(first + s), 0, 0, 0}}, key0, key1);
-    const int i = pick(n, uniform(words.v[0], words.v[1]) * mass, [&](int i) { return masses[i]; });
-    const Side side = read_side(sides, 0);
-    const real log_sum = log_sums[i] - side.shift;
-    const int j = pick(m, uniform(words.v[2], words.v[3]), [&](int j) {
-#if FORM == STORED
-        const real form = x[(long long)i * d + (long long)j * stride];
-#else
-        const real form = form_between(x + (long long)i * d, y + (long long)j * d, d, p);
-#endif
-        return power2(fused(-side.scale, form, h[j]) - log_sum);
-    });
-    if (threadIdx.x % 32 == 0) {
-        pairs[2 * s] = i;
-        pairs[2 * s + 1] = j;
-    }
+    const int j = pick(m, numbers[s], Row(x, y, d, stride, p, h, sides, log_sums, rows[s]));
+    if (threadIdx.x % 32 == 0) columns[s] = j;
+}
+
+// The `count` rows in full, m numbers each. A thread per number.
+extern "C" __global__ void __launch_bounds__(THREADS)
+plan_rows(const real* __restrict__ x, const real* __restrict__ y, int m, int d, int stride, real p,
+          const real* __restrict__ h, const real* __restrict__ sides, const real* __restrict__ log_sums,
+          const int* __restrict__ rows, int count, real* __restrict__ out) {
+    const long long at = (long long)blockIdx.x * THREADS + threadIdx.x;
+    if (at >= (long long)count * m) return;
+    out[at] = Row(x, y, d, stride, p, h, sides, log_sums, rows[at / m])((int)(at % m));
 }

@@ -3,6 +3,7 @@
 //
 // A warp has a row (or column) at a time. The pitch of the costs is odd, so that both rows and columns
 // are read without bank conflicts.
+#include "control.cuh"
 #include "cost.cuh"
 #include "update.cuh"
 
@@ -19,13 +20,12 @@ struct Marginal {
     int count, step, across;
 };
 
-// The error relative to the prescribed mass; with `hold` nothing is updated.
-INLINE double half_step(const Marginal& own, const Marginal& other, const real* costs, bool hold,
-                        double* scratch) {
+// One marginal after the other; with omega = 0 the potentials stay. Adds the distance of the marginal to
+// what is prescribed, before the update, and what is prescribed, to sums of lane 0.
+INLINE void half_step(const Marginal& own, const Marginal& other, const real* costs, real omega, double* sums) {
     const int lane = threadIdx.x % 32;
     Side side = own.side;
-    if (hold) side.omega = 0;
-    double error = 0, mass = 0;
+    side.omega = omega;
     for (int i = threadIdx.x / 32; i < own.count; i += THREADS / 32) {
         const real* row = costs + i * own.step;
         real top = LOWEST;
@@ -37,17 +37,14 @@ INLINE double half_step(const Marginal& own, const Marginal& other, const real* 
         sum = sum_lanes(sum);
         if (lane == 0) {
             const real log_sum = top + logarithm2(sum) + side.shift;
-            const Updated updated = update(side, log_sum, own.weights[i], own.potentials[i]);
-            error += updated.error;
-            mass += updated.mass;
+            const Updated updated = update(side, top, log_sum, own.weights[i], own.potentials[i]);
+            sums[0] += updated.error;
+            sums[1] += updated.mass;
             own.potentials[i] = updated.potential;
             own.h[i] = updated.potential + own.log_weights[i];
         }
     }
     __syncthreads();
-    if (!hold) return 0;
-    error = sum_block(error, scratch);
-    return error / sum_block(mass, scratch);
 }
 
 INLINE void begin(const Marginal& own, const real* potentials) {
@@ -64,9 +61,8 @@ INLINE void end(const Marginal& own, real* potentials, real* h) {
     }
 }
 
-// Dynamic shared memory: rows * (columns | 1) + 2 rows + 2 columns numbers of the largest problem.
-// Stops when the error is at most the tolerance, looked at after every `every` iterations, or at the
-// limit; a negative tolerance never stops. outcome: iterations, and whether the tolerance was met.
+// Dynamic shared memory: rows * (columns | 1) + 2 rows + 2 columns numbers of the largest problem. With a
+// negative tolerance there are `limit` plain iterations and the states are not touched.
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
 small_sinkhorn(const int* __restrict__ problems, const int* __restrict__ starts,
                const int* __restrict__ starts2, const real* __restrict__ x, const real* __restrict__ y,
@@ -74,10 +70,12 @@ small_sinkhorn(const int* __restrict__ problems, const int* __restrict__ starts,
                const real* __restrict__ weights, const real* __restrict__ weights2,
                const real* __restrict__ log_weights, const real* __restrict__ log_weights2,
                real* __restrict__ potentials, real* __restrict__ potentials2, real* __restrict__ h,
-               real* __restrict__ h2, int limit, int every, double tolerance, int* __restrict__ outcome) {
+               real* __restrict__ h2, double tolerance, int limit, int accelerated,
+               double* __restrict__ states) {
     extern __shared__ __align__(16) real memory[];
-    __shared__ double scratch[32];
+    __shared__ double scratch[THREADS / 32][4];
     __shared__ Lse scratch2[32];
+    __shared__ Control state;
     const int k = problems[blockIdx.x];
     const int from = starts[k], n = starts[k + 1] - from;
     const int from2 = starts2[k], m = starts2[k + 1] - from2;
@@ -95,13 +93,16 @@ small_sinkhorn(const int* __restrict__ problems, const int* __restrict__ starts,
     }
     begin(a, potentials + from);
     begin(b, potentials2 + from2);
+    const bool controlled = tolerance >= 0;
+    Control* kept = reinterpret_cast<Control*>(states) + k;
+    if (threadIdx.x == 0) state = *kept;
     __syncthreads();
-    int iteration = 0;
-    bool met = false;
-    while (iteration < limit && !met) {
-        half_step(a, b, costs, false, scratch);
-        half_step(b, a, costs, false, scratch);
-        if (a.side.tau < 1 || b.side.tau < 1) {
+    for (int round = 0; controlled ? state.phase < MET : round < limit; ++round) {
+        const real omega = controlled ? (real)state.omega : 1;
+        double sums[4] = {0, 0, 0, 0};
+        half_step(a, b, costs, omega, sums);
+        half_step(b, a, costs, omega, sums + 2);
+        if (omega != 0 && (a.side.tau < 1 || b.side.tau < 1)) {
             const real tilt = tilted(a.log_weights, a.potentials, 0, n, a.side, scratch2);
             const real tilt2 = tilted(b.log_weights, b.potentials, 0, m, b.side, scratch2);
             const real by = (tilt - tilt2) / (relief(a.side.tau) + relief(b.side.tau));
@@ -109,16 +110,22 @@ small_sinkhorn(const int* __restrict__ problems, const int* __restrict__ starts,
             move(b.log_weights, b.potentials, b.h, 0, m, -by);
             __syncthreads();
         }
-        ++iteration;
-        if (tolerance >= 0 && (iteration % every == 0 || iteration == limit)) {
-            const double error = half_step(a, b, costs, true, scratch);
-            met = error + half_step(b, a, costs, true, scratch) <= tolerance;
+        if (!controlled) continue;
+        if (threadIdx.x % 32 == 0) {
+#pragma unroll
+            for (int s = 0; s < 4; ++s) scratch[threadIdx.x / 32][s] = sums[s];
         }
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            for (int warp = 1; warp < THREADS / 32; ++warp) {
+#pragma unroll
+                for (int s = 0; s < 4; ++s) sums[s] += scratch[warp][s];
+            }
+            control(state, sums[0] / sums[1], sums[2] / sums[3], tolerance, limit, accelerated != 0);
+        }
+        __syncthreads();
     }
     end(a, potentials + from, h + from);
     end(b, potentials2 + from2, h2 + from2);
-    if (threadIdx.x == 0) {
-        outcome[2 * k] = iteration;
-        outcome[2 * k + 1] = met;
-    }
+    if (threadIdx.x == 0) *kept = state;
 }

@@ -1,4 +1,5 @@
 // From sums of powers to potentials, and the sums over a problem that stopping needs.
+#include "control.cuh"
 #include "update.cuh"
 
 #define THREADS 256
@@ -19,7 +20,7 @@ softmin_merge(const int* __restrict__ problem, const real* __restrict__ tops, co
     }
     const Side side = read_side(sides, problem[i]);
     const real log_sum = all.top + logarithm2(all.sum) + side.shift;
-    const Updated updated = update(side, log_sum, weights[i], potentials[i]);
+    const Updated updated = update(side, all.top, log_sum, weights[i], potentials[i]);
     log_sums[i] = log_sum;
     errors[i] = updated.error;
     masses[i] = updated.mass;
@@ -45,6 +46,34 @@ marginal_errors(const int* __restrict__ starts, const real* __restrict__ errors,
         totals[first + 2 * blockIdx.x] = error;
         totals[first + 2 * blockIdx.x + 1] = mass;
     }
+}
+
+// One round of the control of each problem, one block each: its errors are summed, and the next
+// over-relaxation is put where the updates read it. What has stopped holds its potentials.
+extern "C" __global__ void __launch_bounds__(THREADS)
+control_rounds(const int* __restrict__ starts, const real* __restrict__ errors, const real* __restrict__ masses,
+               real* __restrict__ sides, const int* __restrict__ starts2, const real* __restrict__ errors2,
+               const real* __restrict__ masses2, real* __restrict__ sides2, double tolerance, int limit,
+               int accelerated, double* __restrict__ states) {
+    __shared__ double scratch[32];
+    const int k = blockIdx.x;
+    Control& state = reinterpret_cast<Control*>(states)[k];
+    if (state.phase >= MET) return;
+    double sums[4] = {0, 0, 0, 0};
+    for (int i = starts[k] + threadIdx.x; i < starts[k + 1]; i += THREADS) {
+        sums[0] += errors[i];
+        sums[1] += masses[i];
+    }
+    for (int i = starts2[k] + threadIdx.x; i < starts2[k + 1]; i += THREADS) {
+        sums[2] += errors2[i];
+        sums[3] += masses2[i];
+    }
+#pragma unroll
+    for (int s = 0; s < 4; ++s) sums[s] = sum_block(sums[s], scratch);
+    if (threadIdx.x != 0) return;
+    control(state, sums[0] / sums[1], sums[2] / sums[3], tolerance, limit, accelerated != 0);
+    sides[5 * k + 3] = (real)state.omega;
+    sides2[5 * k + 3] = (real)state.omega;
 }
 
 // Moves the best constant between the potentials of a relaxed problem (arXiv:2201.00730), one block

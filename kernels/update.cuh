@@ -8,8 +8,10 @@ struct Updated {
     real potential, error, mass;
 };
 
-// potential + omega (-tau log_sum - potential); with omega = 0 it stays.
-INLINE Updated update(const Side& side, real log_sum, real weight, real old) {
+// potential + omega (-tau log_sum - potential); with omega = 0 it stays. A potential that was not set is
+// NaN, and is -top then: the sum of its row is near 1.
+INLINE Updated update(const Side& side, real top, real log_sum, real weight, real old) {
+    if (old != old) old = -top;
     const real marginal = weight > 0 ? weight * power2(old + log_sum) : 0;
     const real prescribed = side.tau < 1 ? weight * power2(-old * relief(side.tau)) : weight;
     const real exact = -side.tau * log_sum;

@@ -200,34 +200,8 @@ fn matrices() {
     assert!(matches!(plan.apply(&wrong), Err(Error::Shape { .. })));
 }
 
-/// Philox4x32-10 once more, from its paper.
-fn philox(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
-    for _ in 0..10 {
-        let p = u64::from(c[0]) * 0xD251_1F53;
-        let q = u64::from(c[2]) * 0xCD9E_8D57;
-        c = [(q >> 32) as u32 ^ c[1] ^ k[0], q as u32, (p >> 32) as u32 ^ c[3] ^ k[1], p as u32];
-        k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
-    }
-    c
-}
-
-/// Where the running sum passes u times the total; and how far u is from a step of the sums.
-fn invert(weights: &[f64], u: f64) -> (usize, f64) {
-    let total: f64 = weights.iter().sum();
-    let (mut sum, mut near, mut at) = (0.0, f64::INFINITY, None);
-    for (k, w) in weights.iter().enumerate() {
-        sum += w / total;
-        near = near.min((sum - u).abs());
-        if at.is_none() && sum > u {
-            at = Some(k);
-        }
-    }
-    (at.unwrap_or(weights.len() - 1), near)
-}
-
-fn check_samples<E: DeviceReal>(device: &CudaDevice) {
-    // The known answer of the generator's authors.
-    assert_eq!(philox([0; 4], [0; 2]), [0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8]);
+/// Draws of the plan on the device and of the plan on the CPU, by the same key; the part that is equal.
+fn same_draws<E: DeviceReal>(device: &CudaDevice) -> f64 {
     let solved = Solved::new(SqEuclidean, (30, 70, 2));
     let solution = solved.solve();
     let (x, y, a) = (rounded::<E>(&solved.x), rounded::<E>(&solved.y), rounded::<E>(&solved.a));
@@ -235,35 +209,36 @@ fn check_samples<E: DeviceReal>(device: &CudaDevice) {
     let problem = problem.with_source_weights(&a).unwrap();
     let plan = DevicePlan::new(device, &problem, &solution.potentials, solution.epsilon).unwrap();
     let exact = solved.problem();
-    let matrix = solution.plan(&exact).unwrap().matrix();
-    let rows: Vec<f64> = matrix.chunks_exact(70).map(|r| r.iter().sum()).collect();
-    let (key, count) = (Key::new(12), 200);
-    let pairs = plan.sample(key, count).unwrap();
-    let seed = key.seed();
-    let uniform =
-        |a: u32, b: u32| ((u64::from(a) << 32 | u64::from(b)) >> 11) as f64 / 2f64.powi(53);
-    let mut compared = 0;
-    for (s, (i, j)) in pairs.iter().enumerate() {
-        let w = philox([s as u32, 0, 0, 0], [seed as u32, (seed >> 32) as u32]);
-        let (row, near_row) = invert(&rows, uniform(w[0], w[1]));
-        let (column, near) = invert(&matrix[i * 70..(i + 1) * 70], uniform(w[2], w[3]));
-        // Rounding may move a step of the sums: draws beside a step are left out.
-        if near_row > 1e-5 && near > 1e-5 {
-            assert_eq!((*i, *j), (row, column), "sample {s}");
-            compared += 1;
+    let host = solution.plan(&exact).unwrap();
+    let mut equal = Vec::new();
+    for key in [Key::new(12), Key::new(13)] {
+        for (found, expected) in [
+            (plan.sample(key, 300).unwrap(), host.sample(key, 300).unwrap()),
+            // Few repetitions, and so many that the rest is drawn from whole rows.
+            (plan.sample_distinct(key, 100).unwrap(), host.sample_distinct(key, 100).unwrap()),
+            (plan.sample_distinct(key, 1500).unwrap(), host.sample_distinct(key, 1500).unwrap()),
+        ] {
+            assert_eq!(found.len(), expected.len());
+            assert!(found.iter().all(|(i, j)| *i != 0 && *j < 70), "a source without weight");
+            let same = found.iter().zip(&expected).filter(|(a, b)| a == b).count();
+            equal.push(same as f64 / found.len() as f64);
         }
-        assert!(*i != 0, "the first source has no weight");
     }
-    assert!(compared > count * 9 / 10, "{compared}");
-    assert_eq!(plan.sample(key, 20).unwrap()[..], pairs[..20]);
-    assert_ne!(plan.sample(Key::new(13), 20).unwrap()[..], pairs[..20]);
+    assert_ne!(plan.sample(Key::new(12), 9).unwrap(), plan.sample(Key::new(13), 9).unwrap());
+    let error = plan.sample_distinct(Key::new(1), 29 * 70 + 1);
+    assert!(matches!(error, Err(Error::InvalidConfig { .. })), "{error:?}");
+    assert!(plan.sample(Key::new(1), 0).unwrap().is_empty());
+    equal.into_iter().fold(1.0, f64::min)
 }
 
 #[test]
-fn samples_invert_the_distribution_function() {
+fn the_same_draws_as_on_the_cpu() {
     let device = device();
-    check_samples::<f32>(&device);
-    check_samples::<f64>(&device);
+    assert_eq!(same_draws::<f64>(&device), 1.0);
+    // A draw moves where its number is within rounding of a step of the sums: 70 steps, each known to
+    // about 1e-5 in f32, move one draw in a thousand; and of different pairs a moved one moves the order
+    // of those behind it in a round.
+    assert!(same_draws::<f32>(&device) > 0.9);
 }
 
 #[test]

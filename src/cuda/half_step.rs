@@ -6,7 +6,7 @@ use super::resident::{Resident, SIDE};
 use crate::error::Result;
 
 /// Threads of the kernels of `update.cu`.
-const THREADS: u32 = 256;
+pub(super) const THREADS: u32 = 256;
 /// The half step on tensor cores.
 const TENSOR: &str = "softmin_tensor";
 
@@ -162,7 +162,7 @@ impl<E: DeviceReal> Resident<'_, E> {
 }
 
 /// The error of marginal `k` of problem `p`, from totals that start with those of `k` = 0.
-pub(super) fn relative(totals: &[f64], problems: usize, k: usize, p: usize) -> f64 {
+fn relative(totals: &[f64], problems: usize, k: usize, p: usize) -> f64 {
     let at = 2 * (problems * k + p);
     totals[at] / totals[at + 1]
 }

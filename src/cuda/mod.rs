@@ -5,6 +5,7 @@
 //! | [`CudaDevice`] | opens a device, or says what is missing |
 //! | [`Buffer`] | numbers that stay on the device between calls |
 //! | [`sinkhorn()`], [`sinkhorn_batch`] | what the functions of [`solver`](crate::solver) do, on a device |
+//! | [`CudaDevice`] as a [`SolverDevice`](crate::solver::SolverDevice) | the same by a trait, and couplings of minibatches: [`MinibatchCoupling::on`](crate::solver::MinibatchCoupling::on) |
 //! | [`Resident`] | problems that stay on the device and are solved again |
 //! | [`DevicePlan`] | products, barycentric maps, gradients in the points, samples |
 //! | [`cost_matrix`], [`cost_gradients`] | pairwise costs |
@@ -31,6 +32,7 @@
 //! ```
 
 mod buffer;
+mod control;
 mod costs;
 mod device;
 mod embedded;
@@ -44,6 +46,7 @@ mod nvrtc;
 mod plan;
 mod profile;
 mod resident;
+mod sample;
 mod schedule;
 mod signature;
 mod sinkhorn;

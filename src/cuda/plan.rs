@@ -10,16 +10,17 @@ use super::launch::{int, tile_rows, Grid};
 use super::resident::Resident;
 use crate::error::{Error, Result};
 use crate::problem::Discrete;
-use crate::random::Key;
-use crate::solver::Potentials;
+use crate::solver::{prescribed_rows, Potentials};
 
 /// A transport plan Pᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − Cᵢⱼ) / ε) on a device. It is never stored: each question
 /// computes it anew, in O(n·m·d) time and O(n + m) memory.
 pub struct DevicePlan<'p, E: DeviceReal> {
-    resident: Resident<'p, E>,
+    pub(super) resident: Resident<'p, E>,
     /// Masses of rows and columns.
     marginals: [Buffer<E>; 2],
     mass: f64,
+    /// What the potentials prescribe as the source marginal.
+    pub(super) prescribed: Vec<f64>,
 }
 
 impl<'p, E: DeviceReal> DevicePlan<'p, E> {
@@ -36,7 +37,17 @@ impl<'p, E: DeviceReal> DevicePlan<'p, E> {
     ) -> Result<Self> {
         crate::error::check_positive("epsilon", epsilon)?;
         potentials.check(problem)?;
-        let mut resident = Resident::new(device, &[problem])?;
+        Self::of(Resident::new(device, &[problem])?, potentials, epsilon)
+    }
+
+    /// The plan of a problem that is on the device, alone.
+    pub(super) fn of(
+        mut resident: Resident<'p, E>,
+        potentials: &Potentials,
+        epsilon: f64,
+    ) -> Result<Self> {
+        let (device, problem) = (resident.device.clone(), resident.problems[0]);
+        resident.activate(|_| true)?;
         resident.set_parameters(&[epsilon], &[0.0])?;
         resident.start(&[epsilon], &[Some(potentials)])?;
         let mut masses = [Vec::new(), Vec::new()];
@@ -52,8 +63,10 @@ impl<'p, E: DeviceReal> DevicePlan<'p, E> {
             }));
         }
         let mass = masses[0].iter().map(|v| v.double()).sum();
-        let marginals = [Buffer::upload(device, &masses[0])?, Buffer::upload(device, &masses[1])?];
-        Ok(Self { resident, marginals, mass })
+        let marginals =
+            [Buffer::upload(&device, &masses[0])?, Buffer::upload(&device, &masses[1])?];
+        let prescribed = prescribed_rows(problem, &potentials.f, epsilon);
+        Ok(Self { resident, marginals, mass, prescribed })
     }
 
     /// Row sums and column sums.
@@ -103,48 +116,8 @@ impl<'p, E: DeviceReal> DevicePlan<'p, E> {
         Ok([self.gradient(0)?, self.gradient(1)?])
     }
 
-    /// `count` pairs (i, j) of the indices of source and target, drawn with the probabilities of the
-    /// plan. A pair depends on the key and its place in the row alone.
-    ///
-    /// # Errors
-    /// [`Error::Device`] if the device fails.
-    pub fn sample(&self, key: Key, count: usize) -> Result<Vec<(usize, usize)>> {
-        let Resident { device, sides: [a, b], cost, .. } = &self.resident;
-        let kernel = device.modules().kernel::<E>("sample", Some(cost.form), "sample_pairs")?;
-        let mut out = Buffer::<i32>::zeros(device, 2 * count)?;
-        let (n, m) = self.resident.problems[0].sizes();
-        let (d, stride) = self.resident.strides(0)?;
-        let (x, y) = self.ground(0);
-        let seed = key.seed().to_le_bytes();
-        let word = |k: usize| i32::from_le_bytes([seed[k], seed[k + 1], seed[k + 2], seed[k + 3]]);
-        let args = vec![
-            x.read(),
-            y.read(),
-            int("source points", n)?.into(),
-            int("target points", m)?.into(),
-            d.into(),
-            stride.into(),
-            E::of(cost.p).scalar(),
-            b.h.read(),
-            a.parameters.read(),
-            a.log_sums.read(),
-            self.marginals[0].read(),
-            self.mass.scalar(),
-            0.into(),
-            int("samples", count)?.into(),
-            word(0).into(),
-            word(4).into(),
-            out.write(),
-        ];
-        kernel.launch(device, Grid::cover(count * 32, 128), args)?;
-        let pairs = out.download()?;
-        let index = |v: i32| v.unsigned_abs() as usize;
-        let pairs = pairs.chunks_exact(2).take(count);
-        Ok(pairs.map(|p| (index(p[0]), index(p[1]))).collect())
-    }
-
     /// What kernels read of both sides, that of side `k` first.
-    fn ground(&self, k: usize) -> (&Buffer<E>, &Buffer<E>) {
+    pub(super) fn ground(&self, k: usize) -> (&Buffer<E>, &Buffer<E>) {
         match &self.resident.matrix {
             Some(matrix) => (matrix, matrix),
             None => (&self.resident.sides[k].points, &self.resident.sides[1 - k].points),

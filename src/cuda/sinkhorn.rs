@@ -12,8 +12,9 @@ use crate::solver::{Form, Potentials, SinkhornConfig, Solution};
 ///
 /// Updates are in the logarithmic domain, in the number type of the problem, without the matrix of
 /// costs unless the form is [`Form::Stored`]. With [`Form::Auto`] a small problem (n·m up to about 12 000
-/// in `f32`) is solved by one block, without over-relaxation. Errors are looked at every few iterations,
-/// so that the iterations may be some more than on the CPU.
+/// in `f32`) is solved by one block. Over-relaxation and stopping are decided on the device, by the rules
+/// of the CPU: the iterations are the same, up to rounding, where the CPU needs no explicit maxima (for
+/// small ε it does, and then does not over-relax).
 ///
 /// Time O(n·m·d) per iteration and memory O(n + m); with [`Form::Stored`] O(n·m) for both.
 ///

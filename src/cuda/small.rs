@@ -1,6 +1,7 @@
 //! Small problems: one block of the device each, for all iterations.
 
 use super::buffer::{Buffer, DeviceReal};
+use super::control::Ending;
 use super::form::STORED;
 use super::launch::{int, Grid};
 use super::resident::Resident;
@@ -9,8 +10,6 @@ use crate::problem::Discrete;
 
 /// Bytes of shared memory that a block has without asking, less what the kernel declares itself.
 const MEMORY: usize = (48 << 10) - 1024;
-/// Iterations between two looks at the error, each of which costs one iteration.
-const EVERY: i32 = 10;
 
 /// Bytes that a problem takes in shared memory.
 fn bytes<E: DeviceReal>(problem: &Discrete<'_, E>) -> usize {
@@ -25,17 +24,17 @@ impl<E: DeviceReal> Resident<'_, E> {
         self.cost != STORED && bytes(self.problems[p]) <= MEMORY
     }
 
-    /// Iterates these problems at the present ε, without over-relaxation; for each, how many iterations
-    /// it took and whether the tolerance was met.
+    /// Iterates these problems at the present ε until they end; without a tolerance so many times.
     pub(super) fn iterate_small(
         &mut self,
         which: &[usize],
-        limit: usize,
-        tolerance: Option<f64>,
-    ) -> Result<Vec<(usize, bool)>> {
+        ending: Ending,
+        iterations: usize,
+        states: &mut Buffer<f64>,
+    ) -> Result<()> {
+        let limit = if ending.tolerance.is_some() { ending.limit } else { iterations };
         let list = which.iter().map(|p| int("problems", *p)).collect::<Result<Vec<_>>>()?;
         let list = Buffer::upload(&self.device, &list)?;
-        let mut outcome = Buffer::<i32>::zeros(&self.device, 2 * self.problems.len())?;
         let modules = self.device.modules();
         let name = "small_sinkhorn";
         let kernel = modules.kernel::<E>(name, Some(self.cost.form), name)?;
@@ -58,16 +57,13 @@ impl<E: DeviceReal> Resident<'_, E> {
             b.potentials.write(),
             a.h.write(),
             b.h.write(),
+            ending.tolerance.unwrap_or(-1.0).scalar(),
             int("iterations", limit)?.into(),
-            EVERY.into(),
-            tolerance.unwrap_or(-1.0).scalar(),
-            outcome.write(),
+            i32::from(ending.accelerated).into(),
+            states.write(),
         ];
         let shared = which.iter().map(|p| bytes(self.problems[*p])).max().unwrap_or(0);
         let grid = Grid { shared, ..Grid::line(which.len(), 256) };
-        kernel.launch(&self.device, grid, args)?;
-        let outcome = outcome.download()?;
-        let one = |p: &usize| (outcome[2 * p].unsigned_abs() as usize, outcome[2 * p + 1] != 0);
-        Ok(which.iter().map(one).collect())
+        kernel.launch(&self.device, grid, args)
     }
 }

@@ -1,6 +1,10 @@
 //! Activations as types: value, slope and curvature.
 
-use super::Real;
+use dfdx::prelude::{Shape, Tape, Tensor};
+
+use super::activation_on as tensor;
+use super::activation_on::elementwise;
+use super::{AttachOp, Real};
 
 /// A scalar function applied to every coordinate, with its first two derivatives.
 ///
@@ -15,6 +19,43 @@ pub trait Activation: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
     fn slope<E: Real>(kept: E) -> E;
     /// σ''(z), from the output or the input.
     fn curvature<E: Real>(kept: E) -> E;
+
+    /// σ(z) of every coordinate by operations of `dfdx`, differentiable: for devices without kernels of
+    /// this crate. The default computes it on the host.
+    fn value_on<S: Shape, E: Real, D: AttachOp<E>, T: Tape<E, D>>(
+        z: Tensor<S, E, D, T>,
+    ) -> Tensor<S, E, D, T> {
+        elementwise(z, |z| {
+            let y = Self::value(z);
+            (y, Self::slope(if Self::FROM_OUTPUT { y } else { z }))
+        })
+    }
+
+    /// σ'(z), as [`value_on`](Self::value_on).
+    fn slope_on<S: Shape, E: Real, D: AttachOp<E>, T: Tape<E, D>>(
+        z: Tensor<S, E, D, T>,
+    ) -> Tensor<S, E, D, T> {
+        elementwise(z, |z| {
+            let kept = if Self::FROM_OUTPUT { Self::value(z) } else { z };
+            (Self::slope(kept), Self::curvature(kept))
+        })
+    }
+}
+
+/// [`Activation::value_on`] and [`Activation::slope_on`] by formulas of tensors.
+macro_rules! on_device {
+    ($z:ident, $value:expr, $slope:expr) => {
+        fn value_on<S: Shape, E: Real, D: AttachOp<E>, T: Tape<E, D>>(
+            $z: Tensor<S, E, D, T>,
+        ) -> Tensor<S, E, D, T> {
+            $value
+        }
+        fn slope_on<S: Shape, E: Real, D: AttachOp<E>, T: Tape<E, D>>(
+            $z: Tensor<S, E, D, T>,
+        ) -> Tensor<S, E, D, T> {
+            $slope
+        }
+    };
 }
 
 /// σ(z) = z.
@@ -60,6 +101,7 @@ impl Activation for Identity {
     fn curvature<E: Real>(_: E) -> E {
         E::zero()
     }
+    on_device!(z, z, tensor::step(z, 1.0));
 }
 
 impl Activation for Relu {
@@ -85,6 +127,7 @@ impl Activation for Relu {
     fn curvature<E: Real>(_: E) -> E {
         E::zero()
     }
+    on_device!(z, z.relu(), tensor::step(z, 0.0));
 }
 
 impl<const PERMILLE: u32> Activation for LeakyRelu<PERMILLE> {
@@ -105,6 +148,11 @@ impl<const PERMILLE: u32> Activation for LeakyRelu<PERMILLE> {
     fn curvature<E: Real>(_: E) -> E {
         E::zero()
     }
+    on_device!(
+        z,
+        tensor::leaky(z, f64::from(PERMILLE) * 1e-3),
+        tensor::step(z, f64::from(PERMILLE) * 1e-3)
+    );
 }
 
 impl Activation for Celu {
@@ -134,6 +182,7 @@ impl Activation for Celu {
             y + E::one()
         }
     }
+    on_device!(z, tensor::celu(z), tensor::celu_slope(z));
 }
 
 impl Activation for Softplus {
@@ -153,6 +202,7 @@ impl Activation for Softplus {
         let e = (-y).fast_exp();
         e * (E::one() - e)
     }
+    on_device!(z, tensor::softplus(z), z.sigmoid());
 }
 
 #[inline(always)]
@@ -176,6 +226,7 @@ impl Activation for Silu {
         let s = sigmoid(z);
         s * (E::one() - s) * (E::of(2.0) + z * (E::one() - s - s))
     }
+    on_device!(z, tensor::silu(z), tensor::silu_slope(z));
 }
 
 #[inline(always)]
@@ -197,4 +248,5 @@ impl Activation for Gelu {
     fn curvature<E: Real>(z: E) -> E {
         normal_density(z) * (E::of(2.0) - z * z)
     }
+    on_device!(z, tensor::gelu(z), tensor::gelu_slope(z));
 }

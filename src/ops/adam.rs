@@ -69,8 +69,7 @@ where
         gradients: &mut Gradients<E, Self>,
     ) -> f64 {
         let g = gradient_mut(gradients, parameter).expect("memory for a gradient");
-        // Chunks of fixed size, added in order: the sum does not depend on the number of threads.
-        g.chunks(CHUNK).map(|c| sum_of_squares::<E>(c)).sum()
+        sum_of_chunks(g)
     }
 
     fn adam<S: Shape>(
@@ -81,22 +80,37 @@ where
     ) {
         let mut values = read(parameter);
         let g = gradient_mut(gradients, parameter).expect("memory for a gradient");
-        for m in [&mut moments.mean, &mut moments.square] {
-            if m.len() != g.len() {
-                *m = vec![E::zero(); g.len()];
-            }
-        }
-        let (mean, square) = (&mut moments.mean[..], &mut moments.square[..]);
-        if g.len() < SERIAL {
-            step::<E>(&mut values, g, mean, square, update);
-        } else {
-            values
-                .par_chunks_mut(CHUNK)
-                .zip(g.par_chunks_mut(CHUNK))
-                .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
-                .for_each(|((p, g), (m, v))| step::<E>(p, g, m, v, update));
-        }
+        update_all(&mut values, g, moments, update);
         write(parameter, &values);
+    }
+}
+
+/// The sum of squares, of chunks of fixed size added in order: it does not depend on the number of threads.
+pub(super) fn sum_of_chunks<E: Real>(values: &[E]) -> f64 {
+    values.chunks(CHUNK).map(|c| sum_of_squares::<E>(c)).sum()
+}
+
+/// Updates values and moments, and sets the gradient to zero.
+pub(super) fn update_all<E: Real>(
+    values: &mut [E],
+    g: &mut [E],
+    moments: &mut Moments<E>,
+    update: &AdamUpdate,
+) {
+    for m in [&mut moments.mean, &mut moments.square] {
+        if m.len() != g.len() {
+            *m = vec![E::zero(); g.len()];
+        }
+    }
+    let (mean, square) = (&mut moments.mean[..], &mut moments.square[..]);
+    if g.len() < SERIAL {
+        step::<E>(values, g, mean, square, update);
+    } else {
+        values
+            .par_chunks_mut(CHUNK)
+            .zip(g.par_chunks_mut(CHUNK))
+            .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
+            .for_each(|((p, g), (m, v))| step::<E>(p, g, m, v, update));
     }
 }
 

@@ -22,6 +22,22 @@ impl<E: Real, D: Device<E>> Input<E, D> {
     pub fn wanted(&self) -> bool {
         self.0.is_some()
     }
+
+    /// One whose gradient `add` adds to.
+    pub(super) fn new(
+        add: impl FnOnce(&mut Gradients<E, D>, &[E]) -> Result<(), <D as HasErr>::Err> + 'static,
+    ) -> Self {
+        Self(Some(Box::new(add)))
+    }
+
+    /// Adds to its gradient, if that is wanted.
+    pub(super) fn add(
+        self,
+        gradients: &mut Gradients<E, D>,
+        slope: &[E],
+    ) -> Result<(), <D as HasErr>::Err> {
+        self.0.map_or(Ok(()), |add| add(gradients, slope))
+    }
 }
 
 /// Results from outside of the tape as a capability of a device.
@@ -45,13 +61,13 @@ where
 {
     fn input<S: Shape>(t: &Tensor<S, E, Self>) -> Input<E, Self> {
         if is_constant(t) {
-            return Input(None);
+            return Input::none();
         }
         let t = t.clone();
-        Input(Some(Box::new(move |gradients, slope| {
+        Input::new(move |gradients, slope| {
             add::<E>(gradient_mut(gradients, &t)?, slope);
             Ok(())
-        })))
+        })
     }
 
     fn attach<S: Shape, T: Tape<E, Self>>(
@@ -64,12 +80,8 @@ where
             let kept = output.clone();
             tape.add_backward_op(move |gradients| {
                 let slopes = backward(&take_gradient(gradients, &kept)?);
-                for (input, slope) in inputs.into_iter().zip(slopes) {
-                    if let Some(add_to) = input.0 {
-                        add_to(gradients, &slope)?;
-                    }
-                }
-                Ok(())
+                let mut both = inputs.into_iter().zip(slopes);
+                both.try_for_each(|(input, slope)| input.add(gradients, &slope))
             });
         }
         output.put_tape(tape)

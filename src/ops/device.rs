@@ -15,7 +15,8 @@ use dfdx::tensor::UniqueId;
 
 use super::{AdamOp, AttachOp, IcnnOp, JacobianOp, LinearOp, MlpOp, Real, RowCostOp, Scratch};
 
-/// A device on which every operation of this crate runs. `Cpu` is the only one so far.
+/// A device on which every operation of this crate runs: `Cpu`, and `dfdx`'s `Cuda` with the feature
+/// `dfdx-cuda`.
 pub trait Engine<E: Real>:
     Device<E>
     + AdamOp<E>
@@ -33,7 +34,8 @@ pub trait Engine<E: Real>:
     fn tapped<S: Shape>(t: Recorded<S, E, Self>) -> (Recorded<S, E, Self>, Tap<E>);
 }
 
-type Recorded<S, E, D> = Tensor<S, E, D, OwnedTape<E, D>>;
+/// A tensor with its history.
+pub(super) type Recorded<S, E, D> = Tensor<S, E, D, OwnedTape<E, D>>;
 
 /// Where the backward pass leaves the gradient of a tensor that is no parameter.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +47,7 @@ impl<E> Tap<E> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn put(&self, gradient: Vec<E>) {
+    pub(super) fn put(&self, gradient: Vec<E>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = gradient;
     }
 }

@@ -12,13 +12,20 @@
 //!
 //! An operation is a trait over the devices of `dfdx`, implemented for `Cpu` here; [`Engine`] collects
 //! them and is the one bound that networks and estimators need. `device.rs` is the seam to the storage
-//! of `dfdx`; kernels take slices. To add an operation, write a file like `row_cost.rs`, name its
-//! trait in [`Engine`], and add a row above.
+//! of `dfdx`; kernels take slices. For other devices `composed/` has the operations as formulas of
+//! `dfdx`'s own, which `cuda.rs` gives to its `Cuda` (feature `dfdx-cuda`). To add an operation, write a
+//! file like `row_cost.rs`, name its trait in [`Engine`], give it to `Cuda` in `cuda.rs` by a formula or
+//! through the host, and add a row above.
 
 mod activation;
+mod activation_on;
 mod adam;
 mod aligned;
 mod attach;
+#[cfg(any(test, feature = "dfdx-cuda"))]
+mod composed;
+#[cfg(feature = "dfdx-cuda")]
+mod cuda;
 mod dense;
 mod device;
 pub(crate) mod gemm;

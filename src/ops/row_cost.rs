@@ -129,14 +129,7 @@ where
         y: &Points<N, E, Self>,
     ) -> Tensor<(usize, usize), E, Self> {
         let (n, m) = (x.shape().0, y.shape().0);
-        let (source, target) = (read(x), read(y));
-        let mut matrix = vec![E::zero(); n * m];
-        matrix.par_chunks_mut(m).zip(source.par_chunks(N)).for_each(|(row, x)| {
-            for (entry, y) in row.iter_mut().zip(target.chunks_exact(N)) {
-                *entry = cost.value(x, y);
-            }
-        });
-        x.device().tensor_from_vec(matrix, (n, m))
+        x.device().tensor_from_vec(matrix(cost, &read(x), &read(y), N), (n, m))
     }
 
     fn twist<const N: usize, C: TwistCost<E>, T: Tape<E, Self>>(
@@ -148,11 +141,7 @@ where
         let n = slope.shape().0;
         assert_eq!(x.shape().0, n, "a twist needs as many points as slopes");
         let (source, slopes) = (read(x), read(&slope));
-        let mut images = vec![E::zero(); n * N];
-        let rows = source.chunks_exact(N).zip(slopes.chunks_exact(N));
-        for ((x, slope), y) in rows.zip(images.chunks_exact_mut(N)) {
-            cost.twist(x, slope, y);
-        }
+        let images = images(cost, &source, &slopes, N);
         let images = slope.device().tensor_from_vec(images, (n, Const));
         if T::OWNS_TAPE {
             let (cost, output) = (cost.clone(), images.clone());
@@ -168,4 +157,31 @@ where
         }
         images.put_tape(tape)
     }
+}
+
+/// c(xᵢ, yⱼ) for rows of `d` coordinates.
+pub(super) fn matrix<E: Real, C: RowCost<E>>(cost: &C, x: &[E], y: &[E], d: usize) -> Vec<E> {
+    let m = y.len() / d;
+    let mut matrix = vec![E::zero(); x.len() / d * m];
+    matrix.par_chunks_mut(m).zip(x.par_chunks(d)).for_each(|(row, x)| {
+        for (entry, y) in row.iter_mut().zip(y.chunks_exact(d)) {
+            *entry = cost.value(x, y);
+        }
+    });
+    matrix
+}
+
+/// [`TwistCost::twist`] of each row.
+pub(super) fn images<E: Real, C: TwistCost<E>>(
+    cost: &C,
+    x: &[E],
+    slopes: &[E],
+    d: usize,
+) -> Vec<E> {
+    let mut images = vec![E::zero(); x.len()];
+    let rows = x.chunks_exact(d).zip(slopes.chunks_exact(d));
+    for ((x, slope), y) in rows.zip(images.chunks_exact_mut(d)) {
+        cost.twist(x, slope, y);
+    }
+    images
 }

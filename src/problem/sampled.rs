@@ -54,6 +54,14 @@ impl<const N: usize, E: Real, D: Engine<E>> Batch<N, E, D> {
         }
         Ok(Self { source, target })
     }
+
+    /// The same batch on another device: a copy through the host.
+    pub fn on<D2: Engine<E>>(&self, device: &D2) -> Batch<N, E, D2> {
+        let copy = |side: &Points<N, E, D>| {
+            device.tensor_from_vec(rows(side), (side.shape().0, Const::<N>))
+        };
+        Batch { source: copy(&self.source), target: copy(&self.target) }
+    }
 }
 
 /// Two samplers and the numbers of points to draw from each: a stream of batches.

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::device::{Host, SolverDevice};
 use super::draw::{with_replacement, without_replacement, RowLaw};
 use super::masses::Transfer;
-use super::sinkhorn::{sinkhorn, SinkhornConfig};
+use super::sinkhorn::SinkhornConfig;
 use super::transport::{exact_transport, ExactConfig};
 use crate::error::{Error, Result};
 use crate::ops::parallel::map_each;
@@ -78,9 +79,16 @@ pub enum MinibatchCoupling {
     },
 }
 
-impl<E: Real> Coupling<E> for MinibatchCoupling {
-    fn pairs(
+impl MinibatchCoupling {
+    /// The same coupling with its entropic plans solved and drawn from on `device`. Independent and exact
+    /// pairs come from the host in any case.
+    pub fn on<D>(self, device: D) -> CouplingOn<D> {
+        CouplingOn { coupling: self, device }
+    }
+
+    fn pairs_on<E: Real>(
         &self,
+        device: &impl SolverDevice<E>,
         problem: &Discrete<'_, E>,
         draw: Draw,
         key: Key,
@@ -93,33 +101,54 @@ impl<E: Real> Coupling<E> for MinibatchCoupling {
                 let pair = |(t, _): (usize, usize)| (plan.plan[t].source, plan.plan[t].target);
                 Ok(pairs.map(pair).collect())
             }
-            Self::Entropic(config) => entropic(config, problem, draw, key),
+            Self::Entropic(config) => device.entropic_pairs(config, problem, draw, key),
             Self::Unbalanced { sinkhorn, tau } => {
                 let [source, target] = tau.map(|tau| Relaxation::Kl { tau });
-                entropic(sinkhorn, &problem.clone().relaxed(source, target)?, draw, key)
+                let relaxed = problem.clone().relaxed(source, target)?;
+                device.entropic_pairs(sinkhorn, &relaxed, draw, key)
             }
         }
     }
 }
 
-fn drawn<E: Real>(law: &impl RowLaw<E>, draw: Draw, key: Key) -> Result<Vec<(usize, usize)>> {
-    match draw {
-        Draw::WithReplacement(k) => with_replacement(law, key, k),
-        Draw::WithoutReplacement(k) => without_replacement(law, key, k),
+impl<E: Real> Coupling<E> for MinibatchCoupling {
+    fn pairs(
+        &self,
+        problem: &Discrete<'_, E>,
+        draw: Draw,
+        key: Key,
+    ) -> Result<Vec<(usize, usize)>> {
+        self.pairs_on(&Host, problem, draw, key)
     }
 }
 
-fn entropic<E: Real>(
-    config: &SinkhornConfig,
-    problem: &Discrete<'_, E>,
+/// A [`MinibatchCoupling`] on a device: what [`MinibatchCoupling::on`] gives. A coupling like any other.
+#[derive(Clone, Debug)]
+pub struct CouplingOn<D> {
+    coupling: MinibatchCoupling,
+    device: D,
+}
+
+impl<E: Real, D: SolverDevice<E>> Coupling<E> for CouplingOn<D> {
+    fn pairs(
+        &self,
+        problem: &Discrete<'_, E>,
+        draw: Draw,
+        key: Key,
+    ) -> Result<Vec<(usize, usize)>> {
+        self.coupling.pairs_on(&self.device, problem, draw, key)
+    }
+}
+
+/// Pairs of a law.
+pub(crate) fn drawn<E: Real>(
+    law: &impl RowLaw<E>,
     draw: Draw,
     key: Key,
 ) -> Result<Vec<(usize, usize)>> {
-    let solution = sinkhorn(config, problem, None)?;
-    let plan = solution.plan(problem)?;
     match draw {
-        Draw::WithReplacement(k) => plan.sample(key, k),
-        Draw::WithoutReplacement(k) => plan.sample_distinct(key, k),
+        Draw::WithReplacement(k) => with_replacement(law, key, k),
+        Draw::WithoutReplacement(k) => without_replacement(law, key, k),
     }
 }
 

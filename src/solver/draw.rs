@@ -16,7 +16,7 @@ const ROUNDS: u64 = 8;
 const ROWS: usize = 256;
 
 /// A law on pairs (i, j): row i by its mass, then column j by the weights of the row.
-pub(super) trait RowLaw<E: Real>: Sync {
+pub(crate) trait RowLaw<E: Real>: Sync {
     /// Masses of the rows, up to a common factor.
     fn masses(&self) -> &[f64];
 
@@ -32,10 +32,25 @@ pub(super) trait RowLaw<E: Real>: Sync {
         rows: &[usize],
         each: impl Fn(usize, &[E]) -> V + Sync + Send,
     ) -> Result<Vec<V>>;
+
+    /// The column of each draw, its row and a uniform number, in the order of the rows: the first at
+    /// which the running sum of the weights exceeds the number times their sum.
+    ///
+    /// # Errors
+    /// Those of [`map_rows`](Self::map_rows).
+    fn columns(&self, draws: &[(usize, f64)]) -> Result<Vec<usize>> {
+        let groups: Vec<_> = draws.chunk_by(|a, b| a.0 == b.0).collect();
+        let rows: Vec<usize> = groups.iter().map(|g| g[0].0).collect();
+        let found = self.map_rows(&rows, |r, weights| {
+            let column = Column::new(weights);
+            groups[r].iter().map(|(_, u)| column.at(*u)).collect::<Vec<usize>>()
+        })?;
+        Ok(found.concat())
+    }
 }
 
 /// `k` independent pairs.
-pub(super) fn with_replacement<E: Real>(
+pub(crate) fn with_replacement<E: Real>(
     law: &impl RowLaw<E>,
     key: Key,
     k: usize,
@@ -50,17 +65,10 @@ pub(super) fn with_replacement<E: Real>(
         })
         .collect();
     draws.sort_unstable_by_key(|(row, _, t)| (*row, *t));
-    let groups: Vec<_> = draws.chunk_by(|a, b| a.0 == b.0).collect();
-    let rows: Vec<usize> = groups.iter().map(|g| g[0].0).collect();
-    let found = law.map_rows(&rows, |r, weights| {
-        let column = Column::new(weights);
-        groups[r].iter().map(|(_, u, _)| column.at(*u)).collect::<Vec<usize>>()
-    })?;
+    let places: Vec<(usize, f64)> = draws.iter().map(|(row, u, _)| (*row, *u)).collect();
     let mut pairs = vec![(0, 0); k];
-    for (group, columns) in groups.iter().zip(found) {
-        for ((row, _, t), column) in group.iter().zip(columns) {
-            pairs[*t] = (*row, column);
-        }
+    for ((row, _, t), column) in draws.iter().zip(law.columns(&places)?) {
+        pairs[*t] = (*row, column);
     }
     Ok(pairs)
 }
@@ -70,7 +78,7 @@ pub(super) fn with_replacement<E: Real>(
 /// Repeated draws are passed over. If these are too many, the rest is drawn by a race: pair c arrives at
 /// an exponential time of rate P(c), and the first arrivals among the others are taken. That is the
 /// same law, and so is changing from one to the other after any number of draws.
-pub(super) fn without_replacement<E: Real>(
+pub(crate) fn without_replacement<E: Real>(
     law: &impl RowLaw<E>,
     key: Key,
     k: usize,

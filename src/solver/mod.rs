@@ -6,6 +6,7 @@
 //! | [`sinkhorn_grid`], [`sinkhorn_grid_batch`] | densities on grids, entropic | `sinkhorn/grid/` |
 //! | [`EntropicMap`] | new points, by a solution | `sinkhorn/entropic_map.rs` |
 //! | [`Coupling`], [`MinibatchCoupling`] | pairs of a minibatch, drawn | `coupling.rs` |
+//! | [`SolverDevice`], [`Host`] | the device that solves and draws | `device.rs` |
 //! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`], [`EnergyLoss`] | their divergences, and losses on the tape | `entropic/` |
 //! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
 //! | [`exact_transport`], [`exact_between`] | any weights, any costs | `transport.rs` |
@@ -20,6 +21,7 @@ mod assignment;
 mod barycentre;
 mod conjugate;
 mod coupling;
+mod device;
 mod draw;
 mod entropic;
 mod gaussian;
@@ -36,7 +38,8 @@ mod univariate;
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
 pub use conjugate::{conjugates, ConjugateConfig, ConjugateMethod, ConjugateStatus, Conjugates};
-pub use coupling::{Coupling, Draw, MinibatchCoupling};
+pub use coupling::{Coupling, CouplingOn, Draw, MinibatchCoupling};
+pub use device::{Host, SolverDevice};
 pub use entropic::{
     plan_gradient, sinkhorn_divergence, sinkhorn_divergence_gradient, BackwardReport,
     BarycentricProjection, CostGradient, Divergence, DivergenceConfig, DivergenceLoss, EnergyLoss,
@@ -44,8 +47,6 @@ pub use entropic::{
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
-#[cfg(feature = "cuda")]
-pub(crate) use sinkhorn::{resolve_with, OverRelaxation, Statistics};
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, sinkhorn_grid, sinkhorn_grid_batch, Acceleration, Annealing,
     EntropicMap, Epsilon, Form, GridPlan, Plan, Potentials, SelfTransport, SinkhornConfig,
@@ -56,3 +57,9 @@ pub use transport::{
     exact_between, exact_transport, ExactConfig, ExactForm, ExactStatus, ExactTransport,
 };
 pub use univariate::Univariate;
+#[cfg(feature = "cuda")]
+pub(crate) use {
+    coupling::drawn,
+    draw::RowLaw,
+    sinkhorn::{prescribed_rows, resolve_with, OverRelaxation, Statistics},
+};

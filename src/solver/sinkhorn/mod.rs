@@ -41,4 +41,5 @@ pub(super) use symmetric::symmetric;
 pub(crate) use {
     epsilon::{resolve_with, Statistics},
     relax::Relaxation as OverRelaxation,
+    sample::prescribed_rows,
 };

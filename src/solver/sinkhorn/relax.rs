@@ -4,6 +4,8 @@
 //! ω − 1 at the best ω = 2 / (1 + √(1 − η)) (arXiv:1711.01851, arXiv:2012.12562). With ω below the
 //! best, the observed factor λ gives η = (λ + ω − 1)² / (λ ω²), as for successive over-relaxation of
 //! linear systems.
+//!
+//! `kernels/control.cuh` does the same on CUDA devices: change both.
 
 /// Iterations over which a rate is observed.
 const WINDOW: usize = 6;
@@ -19,11 +21,11 @@ pub(crate) struct Relaxation {
     /// Errors since the last change of ω.
     errors: Vec<f64>,
     /// The last error of plain iterations.
-    plain: f64,
+    pub(crate) plain: f64,
     /// Plain iterations that follow a failure; doubles with each.
-    pause: usize,
+    pub(crate) pause: usize,
     /// Largest ω far from the solution and near it.
-    caps: [f64; 2],
+    pub(crate) caps: [f64; 2],
 }
 
 impl Relaxation {

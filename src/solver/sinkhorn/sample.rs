@@ -63,19 +63,27 @@ struct Law<'p, 'a, E: Real> {
 
 impl<'p, 'a, E: Real> Law<'p, 'a, E> {
     fn new(plan: &'p Plan<'a, E>) -> Self {
-        let relaxation = plan.problem.relaxation[0];
-        let weights = plan.problem.source.iter().map(|w| w.double());
-        if relaxation == Relaxation::Balanced {
-            return Self { plan, masses: weights.collect() };
-        }
-        let tau = relaxation.tau();
-        let lambda = plan.epsilon * tau / (1.0 - tau);
-        let f = &plan.potentials.f;
-        // Relative to the largest exponent.
-        let least = f.iter().fold(f64::INFINITY, |l, f| l.min(*f));
-        let masses = weights.zip(f).map(|(w, f)| w * ((least - f) / lambda).exp()).collect();
+        let masses = prescribed_rows(plan.problem, &plan.potentials.f, plan.epsilon);
         Self { plan, masses }
     }
+}
+
+/// What the potentials f prescribe as the source marginal, up to a factor: a, or a exp(−f / λ).
+pub(crate) fn prescribed_rows<E: Real>(
+    problem: &Discrete<'_, E>,
+    f: &[f64],
+    epsilon: f64,
+) -> Vec<f64> {
+    let relaxation = problem.relaxation[0];
+    let weights = problem.source.iter().map(|w| w.double());
+    if relaxation == Relaxation::Balanced {
+        return weights.collect();
+    }
+    let tau = relaxation.tau();
+    let lambda = epsilon * tau / (1.0 - tau);
+    // Relative to the largest exponent.
+    let least = f.iter().fold(f64::INFINITY, |l, f| l.min(*f));
+    weights.zip(f).map(|(w, f)| w * ((least - f) / lambda).exp()).collect()
 }
 
 impl<E: Real> RowLaw<E> for Law<'_, '_, E> {
