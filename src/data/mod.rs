@@ -1,11 +1,55 @@
-//! Measures to sample, benchmark pairs with known maps, and readers.
+//! Measures to sample, benchmark pairs with known maps, readers, and transforms.
+//!
+//! | read | from | as |
+//! |---|---|---|
+//! | [`read_npy`], [`Npz`], [`read_npz`] | NumPy | [`Array`] |
+//! | [`read_safetensors`] | safetensors of any number type | [`Array`] |
+//! | [`read_idx`] | MNIST and its relatives, gzipped or not | [`Array`] |
+//! | [`read_table`] | CSV and TSV with headers | [`Table`] |
+//! | [`read_cifar_binary`], [`read_cifar_sheet`] | CIFAR | [`Images`] |
+//! | [`read_image_folder`] | PNG and JPEG files | [`ImageFolder`] |
+//!
+//! Readers allocate what they read, never what a header promises, and refuse what they do not
+//! understand. [`Samples`] makes a measure of what was read; [`Epochs`] visits every sample once an epoch, and
+//! [`prefetch`] makes batches ahead without changing them. [`Standardised`] and [`Pca`] can be undone.
 
-mod arrays;
+mod array;
+mod cifar;
+mod decode;
+mod epochs;
+mod folder;
 mod gaussian_mixture;
+mod idx;
+mod images;
 mod known_pair;
+mod npy;
+mod npy_header;
+mod npz;
+mod number;
+mod pca;
+mod prefetch;
+mod safetensors;
+mod samples;
+mod standardised;
+mod table;
+pub mod transform;
 mod w2_benchmark;
 
-pub use arrays::{read_npz, NumpyArray};
+pub use array::Array;
+pub use cifar::{read_cifar_binary, read_cifar_sheet, read_label_list, Cifar};
+pub use epochs::{Epochs, Remainder};
+pub use folder::{read_image_folder, BadFile, Fit, FolderConfig, ImageFolder, Planes};
 pub use gaussian_mixture::GaussianMixture;
+pub use idx::read_idx;
+pub use images::{ImageShape, Images, Layout, PixelRange};
 pub use known_pair::{ConvexGradient, KnownPair, LogSumExp, PushForward};
+pub use npy::{read_npy, write_npy};
+pub use npz::{read_npz, write_npz, Npz};
+pub use number::Number;
+pub use pca::Pca;
+pub use prefetch::{prefetch, Prefetched};
+pub use safetensors::read_safetensors;
+pub use samples::Samples;
+pub use standardised::Standardised;
+pub use table::{read_table, Column, Delimiter, Table};
 pub use w2_benchmark::w2_benchmark_pair;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::arrays::{read_npz, NumpyArray};
 use super::known_pair::{ConvexGradient, KnownPair};
 use super::GaussianMixture;
+use super::{read_npz, Array};
 use crate::error::{Error, Result};
 use crate::function::NamedArray;
 use crate::ops::{Celu, Icnn, Scratch};
@@ -88,7 +88,7 @@ impl ConvexGradient for TwoNetworks {
 
 struct Constants {
     path: PathBuf,
-    found: BTreeMap<String, NumpyArray>,
+    found: BTreeMap<String, Array>,
 }
 
 impl Constants {

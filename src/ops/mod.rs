@@ -26,6 +26,7 @@ mod attach;
 mod composed;
 #[cfg(feature = "dfdx-cuda")]
 mod cuda;
+mod conv;
 mod dense;
 mod device;
 pub(crate) mod gemm;
@@ -44,6 +45,7 @@ mod thin;
 pub use activation::{Activation, Celu, Gelu, Identity, LeakyRelu, Relu, Silu, Softplus};
 pub use adam::{AdamOp, AdamUpdate, Moments};
 pub use attach::{AttachOp, Input};
+pub use conv::Convolution;
 pub use device::{Constants, Engine, Tap};
 pub use icnn::{IcnnOp, IcnnParameters};
 pub use jacobian::JacobianOp;

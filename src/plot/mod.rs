@@ -1,9 +1,12 @@
-//! Pictures: transport maps in the plane and curves against the step, as SVG files.
+//! Pictures: transport maps in the plane and curves against the step as SVG files, images and volumes as
+//! PNG files.
 //!
 //! | picture | shows |
 //! |---|---|
 //! | [`MapPicture`] | source and target, the learned map over the target, the true map if it is known |
 //! | [`CurvePicture`] | losses and scores against the step, on a linear or logarithmic axis |
+//! | [`ImageGrid`] | rows of images: input, output, target; before and after |
+//! | [`VoxelPicture`] | volumes as shaded cubes from several sides |
 //! | [`Plane`] | points of any dimension on the first two principal axes of the target |
 //!
 //! Equal inputs give equal bytes. Data that cannot be drawn (NaN, infinite, negative on a logarithmic
@@ -30,6 +33,7 @@ mod cloud;
 mod curves;
 mod decimate;
 mod frame;
+mod image_grid;
 #[cfg(test)]
 mod inspect;
 mod legend;
@@ -37,9 +41,13 @@ mod maps;
 mod page;
 mod panel;
 mod plane;
+mod raster;
 mod ticks;
+mod voxels;
 
 pub use axis::Scale;
 pub use curves::{Curve, CurvePicture};
+pub use image_grid::{ImageGrid, ImageRow};
 pub use maps::MapPicture;
 pub use plane::Plane;
+pub use voxels::{View, Visible, VoxelPicture};

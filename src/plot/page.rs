@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub(super) type Drawn = std::result::Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// The drawing library counts in whole units; this many of them make a point.
-const UNITS: f64 = 8.0;
+pub(super) const UNITS: f64 = 8.0;
 /// The drawing library gives fonts a nominal size this much larger than the one in the file.
 const NOMINAL: f64 = 1.24;
 
