@@ -24,9 +24,9 @@ mod aligned;
 mod attach;
 #[cfg(any(test, feature = "dfdx-cuda"))]
 mod composed;
+mod conv;
 #[cfg(feature = "dfdx-cuda")]
 mod cuda;
-mod conv;
 mod dense;
 mod device;
 pub(crate) mod gemm;
