@@ -1,7 +1,8 @@
 //! Kernels on a CUDA device: costs, half steps online and stored, small problems, plans.
 //!
 //! Names are `cuda/<what>/<shape>`. Each sample ends with a synchronise, so that what is timed is work and
-//! not queueing. Where there is no device, this says so and ends.
+//! not queueing. Where there is no device, this says so and ends. With `BRENIER_CUDA=emulated` it runs on the
+//! emulated device and fewer points, to try the program itself: the times mean nothing then.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -10,7 +11,21 @@ use brenier::cuda::{cost_gradients, cost_matrix, Buffer, CudaDevice, DevicePlan,
 use brenier::prelude::*;
 use brenier::problem::Discrete;
 use brenier::solver::{Form, SinkhornConfig, Stop};
+use brenier_emulator::{exclusive, Settings};
 use criterion::{Criterion, Throughput};
+
+fn emulated() -> bool {
+    std::env::var_os("BRENIER_CUDA").is_some_and(|v| v == "emulated")
+}
+
+/// Points, of which the emulated device gets fewer.
+fn scaled(n: usize) -> usize {
+    if emulated() {
+        2 * n.isqrt()
+    } else {
+        n
+    }
+}
 
 fn clouds(n: usize, d: usize) -> (Vec<f32>, Vec<f32>) {
     let [x, y] = Key::new(0).split();
@@ -25,6 +40,7 @@ fn fixed(form: Form, iterations: usize) -> SinkhornConfig {
 fn costs(c: &mut Criterion, device: &CudaDevice) -> Result<(), Error> {
     let mut group = c.benchmark_group("cuda/costs");
     for (n, d) in [(1024, 2), (4096, 2), (4096, 64)] {
+        let n = scaled(n);
         let (x, y) = clouds(n, d);
         let (x, y) = (Buffer::upload(device, &x)?, Buffer::upload(device, &y)?);
         let upstream = cost_matrix(&SqEuclidean, &x, &y, d)?;
@@ -52,6 +68,7 @@ fn iterations(c: &mut Criterion, device: &CudaDevice) -> Result<(), Error> {
         (Form::Online, "online", &[(1024, 2), (4096, 2), (4096, 64), (16384, 64), (65536, 2)][..]),
     ] {
         for &(n, d) in shapes {
+            let n = scaled(n);
             let (x, y) = clouds(n, d);
             let problem = Discrete::clouds(&SqEuclidean, &x, &y, d)?;
             let resident = Resident::new(device, &[&problem])?;
@@ -64,7 +81,8 @@ fn iterations(c: &mut Criterion, device: &CudaDevice) -> Result<(), Error> {
             });
         }
     }
-    let data: Vec<_> = (0..256).map(|_| clouds(64, 2)).collect();
+    let (count, n) = (scaled(256), scaled(64));
+    let data: Vec<_> = (0..count).map(|_| clouds(n, 2)).collect();
     let problems = data
         .iter()
         .map(|(x, y)| Discrete::clouds(&SqEuclidean, x, y, 2))
@@ -72,8 +90,8 @@ fn iterations(c: &mut Criterion, device: &CudaDevice) -> Result<(), Error> {
     let together: Vec<&Discrete<'_, f32>> = problems.iter().collect();
     let mut resident = Resident::new(device, &together)?;
     let starts = vec![None; together.len()];
-    group.throughput(Throughput::Elements((256 * 64 * 64 * 200) as u64));
-    group.bench_function("batch/problems=256,d=2,n=64,its=100", |b| {
+    group.throughput(Throughput::Elements((count * n * n * 200) as u64));
+    group.bench_function(format!("batch/problems={count},d=2,n={n},its=100"), |b| {
         b.iter(|| resident.solve(&fixed(Form::Auto, 100), black_box(&starts)));
     });
     group.finish();
@@ -83,6 +101,7 @@ fn iterations(c: &mut Criterion, device: &CudaDevice) -> Result<(), Error> {
 fn plans(c: &mut Criterion, device: &CudaDevice) -> Result<(), Error> {
     let mut group = c.benchmark_group("cuda/plan");
     for (n, d) in [(4096, 2), (4096, 64)] {
+        let n = scaled(n);
         let (x, y) = clouds(n, d);
         let problem = Discrete::clouds(&SqEuclidean, &x, &y, d)?;
         let solution = brenier::cuda::sinkhorn(device, &fixed(Form::Online, 10), &problem, None)?;
@@ -103,6 +122,7 @@ fn plans(c: &mut Criterion, device: &CudaDevice) -> Result<(), Error> {
 }
 
 fn main() -> Result<(), Error> {
+    let _session = emulated().then(|| exclusive(Settings::default()));
     let device = match CudaDevice::open(0) {
         Ok(device) => device,
         Err(error) => {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use brenier::prelude::*;
 use brenier::problem::{Axis, Discrete, Gridded, Relaxation};
-use brenier::solver::{sinkhorn, sinkhorn_grid, Epsilon, Form, SinkhornConfig, Stop};
+use brenier::solver::{
+    sinkhorn, sinkhorn_batch, sinkhorn_grid, Epsilon, Form, SinkhornConfig, Stop,
+};
 use criterion::{criterion_group, criterion_main, Criterion};
 
 fn clouds(n: usize, d: usize) -> (Vec<f32>, Vec<f32>) {
@@ -19,7 +21,11 @@ fn clouds(n: usize, d: usize) -> (Vec<f32>, Vec<f32>) {
 
 fn fixed(c: &mut Criterion) {
     for (form, name, shapes) in [
-        (Form::Stored, "stored", &[(256, 2), (1024, 2), (1024, 16), (1024, 64), (4096, 64)][..]),
+        (
+            Form::Stored,
+            "stored",
+            &[(256, 2), (1024, 2), (1024, 16), (1024, 64), (1024, 256), (4096, 64)][..],
+        ),
         (Form::Online, "online", &[(256, 2), (1024, 2), (1024, 16), (1024, 64), (4096, 2)][..]),
     ] {
         for &(n, d) in shapes {
@@ -33,8 +39,42 @@ fn fixed(c: &mut Criterion) {
     }
 }
 
+/// O(n) memory at a size where a stored kernel would take 1 GB.
+fn large(c: &mut Criterion) {
+    let n = 16_384;
+    for d in [2, 64] {
+        let (x, y) = clouds(n, d);
+        let problem = Discrete::clouds(&SqEuclidean, &x, &y, d).expect("finite points");
+        let stop = Stop::Iterations(5);
+        let config = SinkhornConfig { stop, form: Form::Online, ..Default::default() };
+        c.bench_function(&format!("sinkhorn/online/d={d},n={n},its=5"), |b| {
+            b.iter(|| sinkhorn(&config, black_box(&problem), None));
+        });
+    }
+}
+
+/// Problems of one size, and of sizes from 33 to 128.
+fn batched(c: &mut Criterion) {
+    let d = 2;
+    let same = |n: usize| move |_: usize| n;
+    let mut run = |name: &str, count: usize, size: &dyn Fn(usize) -> usize| {
+        let all: Vec<_> = (0..count).map(|k| clouds(size(k), d)).collect();
+        let problem = |(x, y)| Discrete::clouds(&SqEuclidean, x, y, d).expect("finite points");
+        let problems: Vec<_> = all.iter().map(|(x, y)| problem((&x[..], &y[..]))).collect();
+        let config = SinkhornConfig { stop: Stop::Iterations(100), ..Default::default() };
+        c.bench_function(&format!("sinkhorn/batch/d=2,B={count},n={name},its=100"), |b| {
+            b.iter(|| sinkhorn_batch(&config, black_box(&problems)));
+        });
+    };
+    run("64", 64, &same(64));
+    run("64", 512, &same(64));
+    run("128", 512, &same(128));
+    run("256", 512, &same(256));
+    run("33..129", 512, &|k| 33 + k * 41 % 96);
+}
+
 fn to_tolerance(c: &mut Criterion) {
-    for (n, epsilon) in [(1024, 0.05), (1024, 0.01), (4096, 0.05)] {
+    for (n, epsilon) in [(1024, 0.05), (1024, 0.01), (4096, 0.05), (4096, 0.01)] {
         let (x, y) = clouds(n, 2);
         let problem = Discrete::clouds(&SqEuclidean, &x, &y, 2).expect("finite points");
         let epsilon_config = Epsilon::RelativeToMean(epsilon);
@@ -97,5 +137,5 @@ fn settings() -> Criterion {
     Criterion::default().sample_size(10).warm_up_time(warm).measurement_time(measured)
 }
 
-criterion_group!(name = benches; config = settings(); targets = fixed, to_tolerance, grids, questions);
+criterion_group!(name = benches; config = settings(); targets = fixed, large, batched, to_tolerance, grids, questions);
 criterion_main!(benches);

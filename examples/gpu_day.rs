@@ -4,6 +4,9 @@
 //! every sample. The floor of a kernel is the largest of: the bytes it must move over the bandwidth, its
 //! FP32 instructions over their peak rate, its exponentials over theirs; peaks are the clocks that the
 //! driver states times the widths of the chip.
+//!
+//! With `BRENIER_CUDA=emulated` it runs on the emulated device and small sizes, to try the program itself:
+//! the times mean nothing then.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +17,25 @@ use brenier::cuda::{
 use brenier::prelude::{Error, Key, SqEuclidean};
 use brenier::problem::{Discrete, Relaxation};
 use brenier::solver::{Form, SinkhornConfig, Stop};
+use brenier_emulator::{exclusive, Settings};
 
-/// Samples of each kernel.
-const SAMPLES: usize = 21;
-/// Bytes that no cache keeps.
-const CACHE: usize = 256 << 20;
+/// What is run.
+struct Day {
+    /// Samples of each kernel.
+    samples: usize,
+    /// Bytes that no cache keeps.
+    cache: usize,
+    /// Numbers of points and coordinates.
+    shapes: &'static [(usize, usize)],
+}
+
+const REAL: Day = Day {
+    samples: 21,
+    cache: 256 << 20,
+    shapes: &[(100, 2), (1024, 2), (4096, 2), (4096, 16), (4096, 64), (16384, 64), (65536, 2)],
+};
+const EMULATED: Day =
+    Day { samples: 2, cache: 1 << 20, shapes: &[(30, 2), (200, 2), (150, 16), (150, 64)] };
 
 /// What a kernel must do for `n` × `n` pairs of `d` coordinates.
 struct Work {
@@ -45,6 +62,7 @@ fn work(kernel: &str, n: usize, d: usize) -> Option<Work> {
         "transport_gradient" => of(points, (4.0 * d + 2.0) * pairs, pairs),
         "softmin_merge" => of(4.0 * 10.0 * n, 0.0, 0.0),
         "marginal_errors" => of(4.0 * 2.0 * n, 0.0, 0.0),
+        "control_rounds" => of(4.0 * 4.0 * n, 0.0, 0.0),
         "translate" | "rescale" => of(4.0 * 6.0 * n, 0.0, 0.0),
         "contract_merge" => of(4.0 * 2.0 * n * d, 0.0, 0.0),
         "small_sinkhorn" => of(points, 0.0, 2.0 * 10.0 * pairs),
@@ -59,13 +77,14 @@ fn clouds(n: usize, d: usize, sample: usize) -> (Vec<f32>, Vec<f32>) {
 
 /// Medians of the kernels of some work over samples, each with data of its own.
 fn medians(
+    day: &Day,
     device: &CudaDevice,
     work: impl Fn(usize) -> Result<Vec<Launch>, Error>,
 ) -> Result<BTreeMap<String, f64>> {
     let mut times: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     work(0)?;
-    for sample in 0..SAMPLES {
-        Buffer::<f32>::zeros(device, CACHE / 4)?;
+    for sample in 0..day.samples {
+        Buffer::<f32>::zeros(device, day.cache / 4)?;
         device.synchronise()?;
         for launch in work(sample)? {
             times.entry(launch.kernel).or_default().push(launch.seconds);
@@ -97,6 +116,9 @@ fn print(limits: &Limits, shape: &str, n: usize, d: usize, medians: BTreeMap<Str
 }
 
 fn main() -> Result<()> {
+    let emulated = std::env::var_os("BRENIER_CUDA").is_some_and(|v| v == "emulated");
+    let _session = emulated.then(|| exclusive(Settings::default()));
+    let day = if emulated { EMULATED } else { REAL };
     let device = match CudaDevice::open(0) {
         Ok(device) => device,
         Err(error) => {
@@ -105,12 +127,13 @@ fn main() -> Result<()> {
         }
     };
     let limits = device.limits()?;
-    println!("{device:?}\n{limits:?}\nmedians of {SAMPLES} samples, cold cache\n");
-    let stop = Stop::Iterations(10);
-    for (n, d) in [(100, 2), (1024, 2), (4096, 2), (4096, 16), (4096, 64), (16384, 64), (65536, 2)]
-    {
+    println!("{device:?}\n{limits:?}\nmedians of {} samples, cold cache\n", day.samples);
+    let plain = Stop::Iterations(10);
+    // Never met, but controlled.
+    let controlled = Stop::Tolerance { tolerance: 1e-30, limit: 10 };
+    for &(n, d) in day.shapes {
         let shape = format!("n={n},d={d}");
-        let solve = |form, relaxation: Relaxation| {
+        let solve = |form, stop, relaxation: Relaxation| {
             let device = &device;
             move |sample| {
                 let (x, y) = clouds(n, d, sample);
@@ -122,17 +145,29 @@ fn main() -> Result<()> {
                 Ok(device.profile(|| resident.solve(&config, &[None]))?.1)
             }
         };
-        print(&limits, &shape, n, d, medians(&device, solve(Form::Auto, Relaxation::Balanced))?);
+        print(
+            &limits,
+            &shape,
+            n,
+            d,
+            medians(&day, &device, solve(Form::Auto, plain, Relaxation::Balanced))?,
+        );
         if n > 16384 {
             continue;
         }
-        print(&limits, &shape, n, d, medians(&device, solve(Form::Stored, Relaxation::Balanced))?);
-        let relaxed = solve(Form::Online, Relaxation::Kl { tau: 0.9 });
-        print(&limits, &shape, n, d, medians(&device, relaxed)?);
+        print(
+            &limits,
+            &shape,
+            n,
+            d,
+            medians(&day, &device, solve(Form::Stored, plain, Relaxation::Balanced))?,
+        );
+        let relaxed = solve(Form::Online, controlled, Relaxation::Kl { tau: 0.9 });
+        print(&limits, &shape, n, d, medians(&day, &device, relaxed)?);
         let others = |sample| {
             let (x, y) = clouds(n, d, sample);
             let problem = Discrete::clouds(&SqEuclidean, &x, &y, d)?;
-            let config = SinkhornConfig { stop, form: Form::Online, ..Default::default() };
+            let config = SinkhornConfig { stop: plain, form: Form::Online, ..Default::default() };
             let solution = sinkhorn(&device, &config, &problem, None)?;
             let on = (Buffer::upload(&device, &x)?, Buffer::upload(&device, &y)?);
             let (_, launches) = device.profile(|| {
@@ -142,11 +177,11 @@ fn main() -> Result<()> {
                     DevicePlan::new(&device, &problem, &solution.potentials, solution.epsilon)?;
                 plan.barycentric()?;
                 plan.gradients()?;
-                plan.sample(Key::new(1), 1024)
+                plan.sample_distinct(Key::new(1), 1024.min(n * n / 2))
             })?;
             Ok(launches)
         };
-        print(&limits, &shape, n, d, medians(&device, others)?);
+        print(&limits, &shape, n, d, medians(&day, &device, others)?);
     }
     Ok(())
 }

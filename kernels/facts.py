@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 WHEELS = ["nvidia-cuda-nvcc==13.5.37", "nvidia-cuda-nvdisasm==13.5.37"]
 ARCHITECTURES = ["sm_75", "sm_80", "sm_90", "sm_100", "sm_120"]
 
-# Modules that iterations spend their time in, and the most registers a thread may take.
+# Modules that time is spent in, of every family of kernels, and the most registers a thread may take.
 LIMITS = {
     "softmin-square-f32-d2": 72,
     "softmin-square-f32-d3": 72,
@@ -37,13 +37,25 @@ LIMITS = {
     "softmin-product-f32-d32": 128,
     "softmin-product-f32-d64": 168,
     "softmin-product-f32": 168,
+    "softmin-cosine-f32": 168,
+    "softmin-power-f32": 168,
     "softmin-stored-f32": 128,
     "small_sinkhorn-square-f32": 128,
     "small_sinkhorn-distance-f32": 128,
     "small_sinkhorn-product-f32": 128,
+    "small_sinkhorn-cosine-f32": 128,
+    "small_sinkhorn-power-f32": 128,
     "softmin_tensor-square-f32": 192,
     "softmin_tensor-product-f32": 192,
     "update-f32": 64,
+    "transport-square-f32": 240,
+    "transport-distance-f32": 240,
+    "transport-stored-f32": 128,
+    "cost_matrix-square-f32": 160,
+    "cost_matrix-distance-f32": 224,
+    "sample-square-f32": 64,
+    "contract-f32": 64,
+    "points-f32": 64,
 }
 # Modules that not every architecture has the instructions for.
 WITHOUT = {"softmin_tensor-square-f32": ["sm_75"], "softmin_tensor-product-f32": ["sm_75"]}
@@ -198,7 +210,9 @@ def seconds(card, pipes, n):
 MODEL = """# Predicted, not measured
 
 No kernel of this repository has run on a GPU. The figures below come from a static model; `kernels/facts.py
---write` makes this page from the committed PTX.
+--write` makes this page from the committed PTX. `kernels/gpu_day.sh` is what measures on a GPU; until a file
+under `gpu-runs/` says otherwise it has only been tried with `--emulated`: its tests, timings and benchmarks
+run to the end on the emulated device, where times mean nothing.
 
 The model: ptxas 13.5.37 assembles the PTX; the instructions of the inner loops are counted by pipe; a
 processor takes {issue} cycles per warp instruction to issue it, on an H100 {h100} per FP32 instruction and
@@ -216,7 +230,9 @@ a guess until measured.
 
 An iteration is two half steps. Device memory does not matter: a half step reads O(n + m) numbers, and
 tiles again from the second-level cache. Columns are split over blocks until there are two blocks per
-processor, so that small problems fill the chip.
+processor, so that small problems fill the chip. Where a tolerance ends the iterations, a kernel of one block
+per problem adds up the errors and chooses the over-relaxation (`control_rounds`); the host looks at the
+outcome every eighth iteration. A small problem does all of this inside its block.
 
 ## Beside FlashSinkhorn
 

@@ -50,7 +50,7 @@ marginal_errors(const int* __restrict__ starts, const real* __restrict__ errors,
 
 // One round of the control of each problem, one block each: its errors are summed, and the next
 // over-relaxation is put where the updates read it. What has stopped holds its potentials.
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, 4)
 control_rounds(const int* __restrict__ starts, const real* __restrict__ errors, const real* __restrict__ masses,
                real* __restrict__ sides, const int* __restrict__ starts2, const real* __restrict__ errors2,
                const real* __restrict__ masses2, real* __restrict__ sides2, double tolerance, int limit,

@@ -62,6 +62,26 @@ pub fn points_on<const N: usize, E: Real, D: Device<E>>(
     Ok(device.tensor_from_vec(rows, (n, Const)))
 }
 
+/// One number for each point.
+///
+/// # Errors
+/// [`Error::Shape`] if there is none, [`Error::NonFinite`] if one is NaN or infinite.
+pub fn values(numbers: Vec<f32>) -> Result<Values> {
+    if numbers.is_empty() {
+        return Err(Error::shape("values", "at least one number", 0));
+    }
+    if let Some(i) = numbers.iter().position(|v| !v.is_finite()) {
+        return Err(Error::NonFinite {
+            what: format!("number {i} of the values"),
+            value: numbers[i].into(),
+            step: None,
+            remedy: "clean the data before making values of it",
+        });
+    }
+    let n = numbers.len();
+    Ok(Cpu::default().tensor_from_vec(numbers, (n,)))
+}
+
 /// The numbers of a tensor in row-major order.
 pub fn rows<S: Shape, E: Dtype, D: Device<E>>(x: &Tensor<S, E, D>) -> Vec<E> {
     let x = x.clone().contiguous();

@@ -4,7 +4,8 @@
 mod common;
 
 use brenier::prelude::*;
-use brenier::solver::{ConjugateConfig, ConjugateMethod};
+use brenier::problem::Discrete;
+use brenier::solver::{ConjugateConfig, ConjugateMethod, Coupling, Draw};
 use brenier::testing::*;
 use common::module;
 use dfdx::prelude::ZerosTensor;
@@ -105,6 +106,50 @@ fn maximin_on_convex_networks() {
     };
     let step = reversed(|s, b: &Batch<8>, k| not_step(&config, s, b, k));
     assert_eq!(check_estimator(fresh, step, |i| batches(2)(i).map(swapped)), Ok(()));
+}
+
+#[test]
+fn flow_matching() {
+    use brenier::neural::Pairing;
+    /// Everyone with the first target.
+    #[derive(Clone, Debug)]
+    struct First;
+    impl Coupling for First {
+        fn pairs(&self, p: &Discrete<'_>, draw: Draw, _: Key) -> Result<Vec<(usize, usize)>> {
+            let (Draw::WithReplacement(k) | Draw::WithoutReplacement(k)) = draw;
+            Ok((0..k).map(|i| (i % p.sizes().0, 0)).collect())
+        }
+    }
+    type V = VelocityMlp<11, 32, 1, 8>;
+    let fresh = |key| flow_matching_init(&FlowMatchingConfig::exact(), build::<V, _, _>(key));
+    for config in [
+        FlowMatchingConfig::exact(),
+        FlowMatchingConfig::independent(),
+        FlowMatchingConfig::unbalanced([0.9, 1.0]),
+    ] {
+        let step = |s, b: &Batch<8>, k| flow_matching_step(&config, s, b, k);
+        assert_eq!(check_estimator(fresh, step, batches(1)), Ok(()));
+    }
+    let config = FlowMatchingConfig::exact();
+    let config = FlowMatchingConfig {
+        pairing: Pairing::Coupled { coupling: First, draws: Default::default() },
+        path: config.path,
+        times: config.times,
+        cost: Euclidean,
+        velocity: config.velocity,
+    };
+    let step = |s, b: &Batch<8>, k| flow_matching_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(1)), Ok(()));
+}
+
+#[test]
+fn velocities() {
+    let v: VelocityMlp<8, 32, 1, 4, Silu, f64> = module(1, 0.5);
+    assert_eq!(check_velocity::<4, _, _>(&v, &()), Ok(()));
+    let conditions: Points<3, f64> = common::cloud(2, 300);
+    assert_eq!(check_velocity::<4, _, _>(&v, &conditions), Ok(()));
+    let few: Points<3, f64> = common::cloud(2, 299);
+    assert!(check_velocity::<4, _, _>(&v, &few).is_err());
 }
 
 fn swapped(b: Batch<8>) -> Batch<8> {

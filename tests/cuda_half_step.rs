@@ -154,6 +154,12 @@ fn products() {
     every("cosine", &Cosine, &[3, 8], &[10]);
 }
 
+/// The products that are compiled for a number of coordinates.
+#[test]
+fn products_of_many_coordinates() {
+    every("product", &NegDot, &[3, 8, 16, 32, 64], &[]);
+}
+
 #[test]
 fn powers() {
     every("power 1.5", &PNorm::new(1.5).unwrap(), &[2], &[3]);

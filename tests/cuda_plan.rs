@@ -18,8 +18,12 @@ struct Solved<C> {
 }
 
 impl<C: RowCost<f32> + RowCost<f64>> Solved<C> {
-    fn new(cost: C, (n, m, d): (usize, usize, usize)) -> Self {
-        let [x, y] = clouds(Data::Normal, 5, n, m, d);
+    fn new(cost: C, sizes: (usize, usize, usize)) -> Self {
+        Self::of(cost, Data::Normal, sizes)
+    }
+
+    fn of(cost: C, data: Data, (n, m, d): (usize, usize, usize)) -> Self {
+        let [x, y] = clouds(data, 5, n, m, d);
         let mut a: Vec<f64> = Key::new(6).uniform(n).iter().map(|v| 0.1 + f64::from(*v)).collect();
         if n > 1 {
             a[0] = 0.0;
@@ -177,6 +181,27 @@ fn powers() {
 fn directions() {
     both(Cosine, &[(17, 34, 5)]);
     both(NegDot, &[(34, 17, 8)]);
+}
+
+#[test]
+fn three_hundred_coordinates() {
+    both(SqEuclidean, &[(7, 19, 300)]);
+    both(Euclidean, &[(5, 18, 300)]);
+    both(Cosine, &[(6, 9, 300)]);
+}
+
+/// Points far from the origin, points that differ in the last digits, points that coincide.
+#[test]
+fn hostile_points() {
+    let device = device();
+    for data in [Data::NearlyEqual, Data::Far, Data::Degenerate] {
+        let solved = Solved::of(SqEuclidean, data, (33, 130, 2));
+        check::<f32, _>(&device, &solved);
+        check::<f64, _>(&device, &solved);
+        let solved = Solved::of(Euclidean, data, (20, 35, 9));
+        check::<f32, _>(&device, &solved);
+        check::<f64, _>(&device, &solved);
+    }
 }
 
 #[test]

@@ -97,6 +97,12 @@ fn distances_and_powers() {
 }
 
 #[test]
+fn three_hundred_coordinates() {
+    both_forms(&SqEuclidean, 300, 80.0);
+    both_forms(&Euclidean, 300, 2.0);
+}
+
+#[test]
 fn products() {
     both_forms(&NegDot, 2, 0.5);
     both_forms(&Cosine, 3, 0.2);

@@ -1,8 +1,18 @@
 //! Steps of every estimator on `dfdx`'s `Cuda`. Compiled in CI, which has no device; on a machine with
 //! one, the steps must agree with those on the CPU.
+//!
+//! With `BRENIER_CUDA=emulated` the device is the emulated one, whose shared library must then be found as
+//! `libcuda.so`, beside one that stands in for cuBLAS.
 
 use brenier::prelude::*;
+use brenier_emulator::{exclusive, Session, Settings};
 use dfdx::tensor::Cuda;
+
+/// The emulated device for one test, if it is wanted. The sums of `dfdx` leave before a barrier.
+fn emulated() -> Option<Session> {
+    let wanted = std::env::var_os("BRENIER_CUDA").is_some_and(|v| v == "emulated");
+    wanted.then(|| exclusive(Settings { early_exit: true, ..Settings::default() }))
+}
 
 type OnCuda<const N: usize> = Batch<N, f32, Cuda>;
 
@@ -27,6 +37,7 @@ macro_rules! compare {
     ($name:ident, $parts:expr, |$batch:ident, $d:ident| $step:expr) => {
         #[test]
         fn $name() {
+            let _session = emulated();
             let host = batch($parts);
             let cuda: OnCuda<2> = host.on(&Cuda::default());
             let on_host = {

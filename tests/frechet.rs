@@ -187,16 +187,3 @@ fn the_published_distances_of_single_cells() {
     let distance = energy_distance(&control, &treated, 24, Pairs::Distinct).unwrap();
     assert!((distance - 0.777).abs() < 2e-3, "{distance}");
 }
-
-#[test]
-fn spread_of_images_with_noise() {
-    // Independent normal images: variance 1 a coordinate, E|T − T'|² = 2 d.
-    let (n, k, d) = (400, 4, 6);
-    let spread = diversity(&Key::new(5).normal(n * k * d), k, d).unwrap();
-    // A variance of (k − 1) degrees of freedom: relative error √(2 / (n d (k − 1))), five times.
-    let bound = 5.0 * (2.0 / (n * d * (k - 1)) as f64).sqrt();
-    assert!((spread.conditional_variance / d as f64 - 1.0).abs() < bound);
-    assert!((spread.squared_distance - 2.0 * spread.conditional_variance).abs() < 1e-9);
-    assert!(spread.distance.powi(2) < spread.squared_distance);
-    assert!(diversity(&[1.0], 1, 1).is_err() && diversity(&[1.0, f32::NAN], 2, 1).is_err());
-}

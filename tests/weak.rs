@@ -4,6 +4,7 @@ mod common;
 
 use brenier::geometry::{conditional_variance, weak_costs, Kernel, WeakCost};
 use brenier::prelude::*;
+use brenier::score::diversity;
 use brenier::testing::check_input_gradient;
 use common::{cloud, normals, relative};
 use dfdx::prelude::{Cpu, Module};
@@ -160,7 +161,7 @@ fn both_learn_mean_and_variance() {
     let turns = Turns::with_rates(5, 2e-3, 2e-3);
     let noise = Noise { samples: 4, deviation: 1.0 };
     let parts = turns.source_parts();
-    let batches = Sampled::new(source, target, 64).unwrap();
+    let batches = Sampled::new(source.clone(), target, 64).unwrap();
     let batches = batches.with_source_parts(parts).unwrap().batches(Key::new(5));
     let quiet = &mut |_: &_, _: &_| Ok(());
 
@@ -178,6 +179,10 @@ fn both_learn_mean_and_variance() {
     let end = run(&step, start, batches.take(400), Key::new(6), quiet).unwrap();
     let (bias, spread) = moments(end.map.params(), &noise, mean);
     assert!(bias < 0.2 && (spread - 2.0).abs() < 0.4, "kernel: bias {bias}, variance {spread}");
+
+    // The score is that of its definition: a map that adds z has its variance.
+    let seen = diversity(end.map.params(), &noise, &source, Key::new(1), 500).unwrap();
+    assert!(seen.variance > 0.0 && seen.square_distance > f64::from(mean[0] * mean[0]));
 }
 
 /// The images of a pair do not depend on the other pairs, equal noise gives equal images, and the gradient

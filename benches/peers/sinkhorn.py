@@ -55,11 +55,11 @@ TO_TOLERANCE = ("POT scaling", "ott-jax Anderson", "ott-jax momentum")
 CASES = {
     "n=256,d=2,its=100": case(256, 2, 0.05, WITH_GEOMLOSS, 4, iterations=100),
     "n=1024,d=2,its=100": case(1024, 2, 0.05, WITH_GEOMLOSS, 3, iterations=100),
-    "n=1024,d=16,its=100": case(1024, 16, 0.05, FIXED, 3, iterations=100),
-    "n=1024,d=64,its=100": case(1024, 64, 0.05, FIXED, 3, iterations=100),
-    "n=1024,d=256,its=100": case(1024, 256, 0.05, FIXED, 3, iterations=100),
-    "n=4096,d=2,its=100": case(4096, 2, 0.05, FIXED, 3, iterations=100, rounds=3),
-    "n=4096,d=64,its=100": case(4096, 64, 0.05, FIXED, 1.8, iterations=100, rounds=3),
+    "n=1024,d=16,its=100": case(1024, 16, 0.05, WITH_GEOMLOSS, 3, iterations=100),
+    "n=1024,d=64,its=100": case(1024, 64, 0.05, WITH_GEOMLOSS, 3, iterations=100),
+    "n=1024,d=256,its=100": case(1024, 256, 0.05, WITH_GEOMLOSS, 3, iterations=100),
+    "n=4096,d=2,its=100": case(4096, 2, 0.05, WITH_GEOMLOSS, 3, iterations=100, rounds=3),
+    "n=4096,d=64,its=100": case(4096, 64, 0.05, WITH_GEOMLOSS, 1.8, iterations=100, rounds=3),
     "n=4096,d=256,its=100": case(4096, 256, 0.05, FIXED, 1.8, iterations=100, rounds=3),
     "online,n=16384,d=2,its=100": case(
         16384, 2, 0.05, ("ott-jax online",), 35, iterations=100, stored=False, scale=20, rounds=1

@@ -27,6 +27,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 VENV = ROOT / "target" / "peers-venv"
 
+# The two servers.
+BENCH, TORCH = "peer_steps", "steps_torch.py"
+
 # Steps in a round: about half a second of torch.
 STEPS = {"mlp": 11, "small": 750, "icnn": 21, "not2": 24, "not64": 20}
 # The ratio to stay under, by (threads, clock) and case.
@@ -171,9 +174,9 @@ def parse_args():
 def main():
     args = parse_args()
     python = peers_python()
-    command = shlex.split(args.ours) if args.ours else [build_ours()]
+    command = shlex.split(args.ours) if args.ours else [build_ours(BENCH)]
     ours = Server("ours", command, args.threads, args.clock)
-    torch_command = [python, str(HERE / "steps_torch.py")]
+    torch_command = [python, str(HERE / TORCH)]
     torch = Server("torch", torch_command, args.threads, args.clock)
     times = measure(ours, torch, args.cases, args.rounds)
     ours.close()
@@ -185,7 +188,7 @@ def main():
     if args.record:
         record = {
             "date": datetime.date.today().isoformat(),
-            "ours": "other" if args.ours else "peer_steps",
+            "ours": "other" if args.ours else BENCH,
             "cpu": cpu_name(),
             "versions": versions(python),
             "threads": args.threads,

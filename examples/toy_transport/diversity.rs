@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use brenier::geometry::conditional_variance;
 use brenier::plot::{MapPicture, Plane};
 use brenier::prelude::*;
+use brenier::score::diversity;
 
 use crate::Arguments;
 
@@ -46,24 +46,23 @@ pub fn show(arguments: &Arguments) -> anyhow::Result<()> {
         let state = Averaged::new(weak_not_init(&config, f, t)?);
         let map = run(&step, state, batches, training, &mut Progress::new(steps))?.average;
 
-        let x = rows(&source.sample(score, 4096)?);
-        let x: Points<2> = points(x.chunks(2).flat_map(|p| p.repeat(8)).collect())?;
-        let z = config.noise.draw::<2, f32, Cpu>(&Cpu::default(), score.fold_in(1), 8 * 4096);
-        let images: Points<2> = map.forward((x.clone(), z));
-        let variance = conditional_variance(&rows(&images), 2, 8);
-        let squares =
-            rows(&images).into_iter().zip(rows(&x)).map(|(y, x)| f64::from(y - x).powi(2));
-        let distance = squares.sum::<f64>() / (8.0 * 4096.0);
-        println!("  γ = {gamma:.2}   conditional variance {variance:.4}   E|x − T|² {distance:.4}");
-        writeln!(table, "{gamma},{variance},{distance}")?;
-        // A hundred points with their eight images.
-        let few = |p: &Points<2>| points::<2>(rows(p)[..1600].to_vec());
+        let seen = diversity(&map, &config.noise, &source, score, 4096)?;
+        println!(
+            "  γ = {gamma:.2}   conditional variance {:.4}   E|x − T|² {:.4}",
+            seen.variance, seen.square_distance
+        );
+        writeln!(table, "{gamma},{},{}", seen.variance, seen.square_distance)?;
+        // Eight images of each of a hundred points.
+        let x: Vec<f32> =
+            rows(&source.sample(score, 100)?).chunks(2).flat_map(|p| p.repeat(8)).collect();
+        let x: Points<2> = points(x)?;
+        let z = config.noise.draw::<2, f32, Cpu>(&Cpu::default(), score.fold_in(1), 800);
         let plane = Plane::<2>::coordinates();
         MapPicture {
             title: format!("Weak transport, γ = {gamma:.2}: eight images of each point"),
-            source: &plane.project(&few(&x)?),
+            source: &plane.project(&x),
             target: &plane.project(&target.sample(score, 800)?),
-            learned: &plane.project(&few(&images)?),
+            learned: &plane.project(&map.forward((x, z))),
             ..Default::default()
         }
         .write_svg(arguments.out.join(format!("diversity-gamma{gamma:.2}.svg")))?;

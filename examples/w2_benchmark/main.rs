@@ -16,10 +16,18 @@
 //! `seeds`, `minutes`, `out`, and settings: `[recipe.enot]`, and `[recipe.enot.64]` for one dimension.
 
 mod contest;
+mod defaults;
+mod duals;
+mod gap;
+mod maximin;
 mod plan;
 mod recipe;
 mod results;
+mod solver;
 mod solvers;
+mod start;
+#[cfg(test)]
+mod tests;
 
 use anyhow::ensure;
 use clap::Parser;
@@ -28,6 +36,8 @@ use plan::{Arguments, Plan};
 use results::Record;
 
 fn main() -> anyhow::Result<()> {
+    // The calling thread works too, instead of waiting for others at every operation.
+    rayon::ThreadPoolBuilder::new().use_current_thread().build_global()?;
     carry_out(&Plan::of(Arguments::parse())?)
 }
 
@@ -53,43 +63,4 @@ fn carry_out(plan: &Plan) -> anyhow::Result<()> {
     println!("\n{}", results::write(&plan.out, &results::all(&runs)?)?);
     println!("results in {}", plan.out.display());
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A plan that is run again skips what is finished, and one of other settings is refused.
-    #[test]
-    fn a_plan_goes_on_where_it_stopped() {
-        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data").to_owned();
-        let data = std::env::var("BRENIER_DATA").unwrap_or(beside) + "/w2bench";
-        if !std::path::Path::new(&data).is_dir() {
-            println!("skipped: no folder {data} (set BRENIER_DATA)");
-            return;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().to_str().unwrap();
-        let run = |solvers: &str, steps: &str| {
-            let flags =
-                ["w2", "--data", &data, "--solver", solvers, "--steps", steps, "--out", out];
-            carry_out(&Plan::of(Arguments::parse_from(flags.into_iter().chain(["--quick"])))?)
-        };
-        run("enot,w2-dual,monge-gap", "8").unwrap();
-        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
-        let (evaluations, runs) = (read("evaluations.csv"), read("runs.jsonl"));
-        assert_eq!((evaluations.lines().count(), runs.lines().count()), (1 + 3 * 4, 3));
-        assert!(runs.contains("\"outcome\":\"Finished\"") && runs.contains("\"epsilon\":"));
-        assert!(read("divergence.svg").contains("ε = "));
-
-        // A fourth run joins; the others are as they were, with their times.
-        run("enot,w2-dual,monge-gap,not", "8").unwrap();
-        assert_eq!(read("runs.jsonl").lines().count(), 4);
-        let kept = read("evaluations.csv");
-        assert!(evaluations.lines().all(|line| kept.lines().any(|l| l == line)));
-        assert!(read("table.md").contains("| **w2-dual** |"));
-
-        let refused = run("enot", "9").unwrap_err().to_string();
-        assert!(refused.contains("other settings"), "{refused}");
-    }
 }

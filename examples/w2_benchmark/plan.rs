@@ -7,7 +7,8 @@ use clap::Parser;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::recipe::{Recipe, Solver};
+use crate::recipe::Recipe;
+use crate::solver::Solver;
 
 /// Trains solvers on the pairs of the Wasserstein-2 benchmark and tabulates their errors.
 #[derive(Parser)]

@@ -1,42 +1,12 @@
-//! How each solver is trained in each dimension.
+//! What may be set of a run.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// An estimator of the library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Solver {
-    /// Strong neural optimal transport, `not_step`.
-    Not,
-    /// Expectile-regularised, back and forth between two potentials, `enot_step`.
-    Enot,
-    /// The Wasserstein-2 dual with fine-tuned conjugates, `w2_dual_step`.
-    W2Dual,
-    /// The Monge gap as a regulariser, `monge_gap_step`.
-    MongeGap,
-}
-
-impl Solver {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Not, Self::Enot, Self::W2Dual, Self::MongeGap];
-
-    /// The name on the command line, in files and in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Not => "not",
-            Self::Enot => "enot",
-            Self::W2Dual => "w2-dual",
-            Self::MongeGap => "monge-gap",
-        }
-    }
-}
-
-/// What the potentials are.
+/// What the networks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// Perceptrons of three hidden layers of 128 times the width.
+    /// Perceptrons of three hidden layers of 128.
     Mlp,
     /// DenseICNNs of the published widths times the width.
     Icnn,
@@ -62,12 +32,22 @@ pub enum Start {
     Affine,
 }
 
+/// How `monge-gap` compares images and target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FittingLoss {
+    /// By the Sinkhorn divergence.
+    Divergence,
+    /// By the energy distance of minibatches.
+    Energy,
+}
+
 /// Settings of a run; a table of the plan may replace any of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     pub network: Network,
     pub width: usize,
-    /// Of the DenseICNNs of `enot` and of the potential of `w2-dual`.
+    /// Of the DenseICNNs of the duals and of `enot`.
     pub convexity: Convexity,
     pub start: Start,
     /// Target points of a step.
@@ -75,104 +55,42 @@ pub struct Recipe {
     pub steps: u64,
     /// Rate of Adam for the map; of both networks where they change roles.
     pub rate: f64,
-    /// Rate of Adam for the potential of `not`.
+    /// Rate of Adam for the potential, where that is another network.
     pub potential_rate: f64,
     pub beta1: f64,
     pub beta2: f64,
     /// Where the rates end, relative to their start, along half a cosine.
     pub floor: f64,
-    /// Map steps a potential step, of `not` and `enot`.
+    /// Map steps a potential step, of the maximin solvers and `enot`.
     pub map_steps: usize,
     /// λ of `enot`.
     pub regularisation: f64,
     /// τ of `enot`.
     pub expectile: f64,
+    /// ε of the penalty of `ls`, in the units of ½|x − y|².
+    pub penalty: f64,
+    /// Δ of `monge-gap`.
+    pub fitting: FittingLoss,
     /// λ of `monge-gap`.
     pub gap_weight: f64,
-    /// Weight of its conservative term.
+    /// Weight of its conservative term, which the gradient of a DenseICNN does not need.
     pub conservative_weight: f64,
     /// ε of its Monge gap, relative to the mean cost.
     pub gap_epsilon: f64,
-    /// ε of its fitting loss, a Sinkhorn divergence, relative to the mean cost.
+    /// ε of its fitting loss, relative to the mean cost.
     pub fitting_epsilon: f64,
+    /// Marginal error at which its Sinkhorn iterations end, and the most of them: of the fitting loss, of
+    /// the gap.
+    pub tolerance: f64,
+    pub fitting_limit: usize,
+    pub gap_limit: usize,
     /// Decay of the running average of the map, which is scored.
     pub average: f64,
 }
 
 impl Recipe {
-    /// The settings of a solver in a dimension.
-    pub fn of(solver: Solver, dimension: usize) -> Self {
-        match solver {
-            Solver::Not => Self::not(dimension),
-            Solver::Enot => Self::enot(dimension),
-            Solver::W2Dual => Self::w2_dual(),
-            Solver::MongeGap => Self::monge_gap(dimension),
-        }
-    }
-
-    fn not(dimension: usize) -> Self {
-        let (network, steps, potential_rate) = match dimension {
-            0..=2 => (Network::Mlp, 3000, 1e-3),
-            3..=4 => (Network::Mlp, 5000, 1e-3),
-            5..=8 => (Network::Mlp, 8000, 1e-3),
-            9..=16 => (Network::Icnn, 12_000, 3e-4),
-            17..=32 => (Network::Icnn, 16_000, 3e-4),
-            33..=64 => (Network::Icnn, 12_000, 3e-4),
-            65..=128 => (Network::Icnn, 8000, 3e-4),
-            _ => (Network::Icnn, 3000, 3e-4),
-        };
-        Self { network, steps, potential_rate, ..Self::COMMON }
-    }
-
-    fn enot(dimension: usize) -> Self {
-        let (width, rate, steps) = match dimension {
-            0..=2 => (2, 1e-3, 30_000),
-            3..=4 => (2, 2.5e-3, 40_000),
-            5..=8 => (2, 1.5e-3, 50_000),
-            9..=32 => (2, 1.5e-3, 40_000),
-            33..=64 => (1, 2e-3, 30_000),
-            65..=128 => (1, 2e-3, 10_000),
-            _ => (1, 1e-3, 5000),
-        };
-        Self {
-            width,
-            start: Start::Affine,
-            steps,
-            rate,
-            beta1: 0.5,
-            beta2: 0.99,
-            map_steps: 2,
-            ..Self::COMMON
-        }
-    }
-
-    fn w2_dual() -> Self {
-        Self {
-            convexity: Convexity::Kept,
-            start: Start::Affine,
-            potential_rate: 1e-3,
-            beta1: 0.5,
-            beta2: 0.9,
-            ..Self::COMMON
-        }
-    }
-
-    fn monge_gap(dimension: usize) -> Self {
-        let (gap_weight, conservative_weight) =
-            if dimension < 128 { (1.0, 0.01) } else { (10.0, 0.1) };
-        Self {
-            network: Network::Mlp,
-            start: Start::Affine,
-            steps: 5000,
-            rate: 3e-3,
-            gap_weight,
-            conservative_weight,
-            ..Self::COMMON
-        }
-    }
-
     /// What most recipes share.
-    const COMMON: Self = Self {
+    pub const COMMON: Self = Self {
         network: Network::Icnn,
         width: 1,
         convexity: Convexity::Free,
@@ -187,10 +105,15 @@ impl Recipe {
         map_steps: 10,
         regularisation: 0.1,
         expectile: 0.9,
+        penalty: 0.03,
+        fitting: FittingLoss::Energy,
         gap_weight: 1.0,
-        conservative_weight: 0.01,
+        conservative_weight: 0.1,
         gap_epsilon: 0.01,
-        fitting_epsilon: 0.1,
+        fitting_epsilon: 0.02,
+        tolerance: 1e-3,
+        fitting_limit: 2000,
+        gap_limit: 2000,
         average: 0.999,
     };
 

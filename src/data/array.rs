@@ -30,7 +30,9 @@ impl<E: Number> Array<E> {
     /// for a scalar.
     pub fn rows(&self) -> (usize, usize) {
         let n = self.shape.first().copied().unwrap_or(1);
-        (n, self.shape.iter().skip(1).product())
+        let d = self.shape.iter().skip(1).try_fold(1usize, |d, &s| d.checked_mul(s));
+        // Only an array without numbers can have a shape that overflows.
+        (n, d.unwrap_or(0))
     }
 
     /// Entry `i` of the first axis.
@@ -40,7 +42,10 @@ impl<E: Number> Array<E> {
     pub fn row(&self, i: usize) -> Result<&[E]> {
         let (n, d) = self.rows();
         let missing = || Error::shape("row of an array", format!("an index below {n}"), i);
-        self.values.get(i * d..(i + 1) * d).filter(|_| i < n).ok_or_else(missing)
+        if i >= n {
+            return Err(missing());
+        }
+        self.values.get(i * d..(i + 1) * d).ok_or_else(missing)
     }
 
     /// The entries of the first axis with the given indices, in this order, repetitions allowed.

@@ -23,7 +23,7 @@ pub struct ImageShape {
 impl ImageShape {
     /// C·H·W, the dimension of an image as a point.
     pub fn numbers(&self) -> usize {
-        self.channels * self.height * self.width
+        self.channels.saturating_mul(self.height).saturating_mul(self.width)
     }
 }
 
@@ -83,7 +83,7 @@ impl Images {
     /// [`Error::Shape`] if a size is zero or the bytes are not those of whole images.
     pub fn new(shape: ImageShape, pixels: Vec<u8>) -> Result<Self> {
         let size = shape.numbers();
-        if size == 0 || !pixels.len().is_multiple_of(size) {
+        if size == 0 || size > isize::MAX as usize || !pixels.len().is_multiple_of(size) {
             let expected = format!("a multiple of {size} bytes, of positive sizes {shape:?}");
             return Err(Error::shape("images", expected, pixels.len()));
         }

@@ -46,7 +46,7 @@ pub(super) fn parse<E: Number>(from: &mut impl Read) -> std::result::Result<Arra
     if fill(from, &mut [0])? > 0 {
         return Err(format!("goes on after the {n} numbers that its header announces"));
     }
-    let values = if header.columns_first && header.shape.len() > 1 {
+    let values = if header.columns_first && header.shape.len() > 1 && n > 0 {
         row_major(&header.shape, &values)
     } else {
         values

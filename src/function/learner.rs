@@ -285,6 +285,9 @@ impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Step<'_, E, D> {
             }
             D::adam(t, self.gradients, &mut self.moments[self.index], &self.update);
             self.index += 1;
+        } else {
+            // Running statistics of a batch norm; what else is not trained has no gradient.
+            D::settle(t, self.gradients);
         }
         Ok(None)
     }

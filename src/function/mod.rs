@@ -17,13 +17,18 @@
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
 //! | r M(x) / \|M(x)\| | [`OnSphere<M>`](OnSphere) | map |
+//! | networks of images and volumes | [`image`] | maps and potentials |
 //! | (x, z) ↦ F(x, z) of F with N + Z inputs | [`Joined<Z, M, F>`](Joined) | [`StochasticMap`], [`ConditionalPotential`] |
 //! | −\|f\|, −log(1 + eᶠ), 0 | [`NegativeAbs<F>`](NegativeAbs), [`NegativeSoftplus<F>`](NegativeSoftplus), [`ZeroPotential`] | [`NonPositive`] potential |
+//!
+//! A velocity field is any module of places, times and conditions, `([n, N], [n], q) -> [n, N]`
+//! ([`Velocity`]); [`VelocityMlp`] is one that is a perceptron.
 //!
 //! Maps of perceptrons also say how far their Jacobian is from symmetric ([`Asymmetry`]).
 
 mod adam;
 mod icnn;
+pub mod image;
 mod joined;
 mod learner;
 mod map_network;
@@ -37,6 +42,8 @@ mod record;
 mod schedule;
 mod sign;
 mod structure;
+mod velocity;
+mod velocity_mlp;
 
 pub use adam::{AdamConfig, Clip, Decay};
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
@@ -54,3 +61,5 @@ pub use record::{Persist, Record};
 pub use schedule::Schedule;
 pub use sign::{NegativeAbs, NegativeSoftplus, NonPositive, Positive, ZeroPotential};
 pub use structure::{Asymmetry, ConjugateMap};
+pub use velocity::{Condition, Velocity};
+pub use velocity_mlp::VelocityMlp;

@@ -22,16 +22,16 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::contract::{learners, readings, Reversible};
-use super::losses::{mean, stacked};
+use super::enot_descents::{in_turn, together, Seen};
 use crate::error::{check_count, Error, Result};
-use crate::function::{AdamConfig, Descent, Learner, MapNetwork, Potential};
+use crate::function::{AdamConfig, Learner, MapNetwork, Potential};
 #[cfg(doc)]
 use crate::function::{FreeMap, PotentialMap};
-use crate::geometry::{Cost, HalfSqEuclidean, NegDot};
+use crate::geometry::{Cost, HalfSqEuclidean};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
-use crate::tensor::{points_on, rows, Points, Taped};
+use crate::tensor::rows;
 
 /// What is chosen. The default is the paper's λ = 0.3 and τ = 0.9, and Adam with rate 3e-4 and
 /// betas (0.9, 0.9) for both networks, as in its code.
@@ -201,144 +201,6 @@ where
         potential_gradient_norm: potential.gradient_norm,
     };
     Ok((EnotState { step: step + 1, source, target }, metrics))
-}
-
-/// What the descents of a step saw.
-struct Seen<E> {
-    map: Descent,
-    potential: Descent,
-    loss: PotentialLoss<E>,
-    transport_cost: f64,
-}
-
-/// One descent of each network at the same parameters, from one pass of g.
-fn together<const N: usize, E, D, C, F, G>(
-    config: &EnotConfig<C>,
-    (source, target): (&mut Learner<F, E, D>, &mut Learner<G, E, D>),
-    batch: &Batch<N, E, D>,
-    paired: &[E],
-) -> Result<Seen<E>>
-where
-    E: Real,
-    D: Engine<E>,
-    C: Cost<N, E, D>,
-    F: MapNetwork<N, C, E, D>,
-    G: Potential<N, E, D>,
-{
-    let (x, y, n) = (&batch.source, &batch.target, paired.len());
-    // g, at the images and the target at once, from the slopes of its loss in its values.
-    let moved: Points<N, E, D, Taped<E, D>> = source.traced_by(x, |f, x| f.traced(&config.cost, x));
-    let cost = config.cost.paired(x, moved.retaped::<Taped<E, D>>())?;
-    let costs = cost.as_vec();
-    let both = stacked(&moved.retaped::<NoneTape>(), y);
-    let (values, tap): (Points<1, E, D, Taped<E, D>>, _) = target.traced_and_tapped(&both);
-    let loss = PotentialLoss::at(config, &values.as_vec(), &costs, paired);
-    let seeds: Points<1, E, D> = x.device().tensor_from_vec(loss.slopes.clone(), (2 * n, Const));
-    let potential = target.descend((values * seeds).sum())?;
-
-    // The map, with g as it was: its slopes at the images came with those of its parameters, scaled.
-    let mut slopes = tap.take();
-    slopes.truncate(n * N);
-    for (slopes, scale) in slopes.chunks_exact_mut(N).zip(&loss.slopes) {
-        slopes.iter_mut().for_each(|s| *s /= *scale);
-    }
-    let gain = NegDot.paired(&points_on(x.device(), slopes)?, moved)?;
-    let map = source.descend(cost.mean() + gain.mean())?;
-    // The gain is that of the linear part of g.
-    let map = Descent { loss: loss.map_loss, ..map };
-    Ok(Seen { map, potential, loss, transport_cost: mean(&costs) })
-}
-
-/// Descents of the map on the parts of the source, with g frozen, and then one of g at their images.
-fn in_turn<const N: usize, E, D, C, F, G>(
-    config: &EnotConfig<C>,
-    (source, target): (&mut Learner<F, E, D>, &mut Learner<G, E, D>),
-    batch: &Batch<N, E, D>,
-    paired: &[E],
-) -> Result<Seen<E>>
-where
-    E: Real,
-    D: Engine<E>,
-    C: Cost<N, E, D>,
-    F: MapNetwork<N, C, E, D>,
-    G: Potential<N, E, D>,
-{
-    let n = paired.len();
-    let mut images = Vec::with_capacity(n * N);
-    let mut costs = Vec::with_capacity(n);
-    let mut map = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
-    for part in parts(config.map_steps, &batch.source)? {
-        let moved: Points<N, E, D, Taped<E, D>> =
-            source.traced_by(&part, |f, x| f.traced(&config.cost, x));
-        images.extend(rows(&moved.retaped::<NoneTape>()));
-        let cost = config.cost.paired(&part, moved.retaped::<Taped<E, D>>())?;
-        costs.extend(cost.as_vec());
-        let gain: Points<1, E, D, Taped<E, D>> = target.frozen(moved);
-        map = source.descend(cost.mean() - gain.mean())?;
-    }
-    let images = points_on(batch.source.device(), images)?;
-    let both = stacked(&images, &batch.target);
-    let values: Points<1, E, D, Taped<E, D>> = target.traced(&both);
-    let loss = PotentialLoss::at(config, &values.as_vec(), &costs, paired);
-    let seeds: Points<1, E, D> = both.device().tensor_from_vec(loss.slopes.clone(), (2 * n, Const));
-    let potential = target.descend((values * seeds).sum())?;
-    Ok(Seen { map, potential, loss, transport_cost: mean(&costs) })
-}
-
-/// The source in `count` equal parts.
-fn parts<const N: usize, E: Real, D: Engine<E>>(
-    count: usize,
-    source: &Points<N, E, D>,
-) -> Result<Vec<Points<N, E, D>>> {
-    let n = source.shape().0;
-    if n == 0 || !n.is_multiple_of(count) {
-        let expected = format!("a positive multiple of map_steps = {count}");
-        return Err(Error::shape("source points", expected, n));
-    }
-    let values = rows(source);
-    let parts = values.chunks_exact(n / count * N);
-    parts.map(|part| points_on(source.device(), part.to_vec())).collect()
-}
-
-/// The least slope of a value: far below what rounding leaves of the others, far above the least number
-/// of `f32`.
-const TINY: f64 = 1e-20;
-
-/// The losses, and the slopes of that of g in the values of g.
-struct PotentialLoss<E> {
-    map_loss: f64,
-    dual_value: f64,
-    regulariser: f64,
-    slopes: Vec<E>,
-}
-
-impl<E: Real> PotentialLoss<E> {
-    /// From g at T(x), then at y, and the costs c(x, T(x)) and c(x, y).
-    ///
-    /// With dᵢ = c(xᵢ, T(xᵢ)) − g(T(xᵢ)) + g(yᵢ) − c(xᵢ, yᵢ), the slope in g(yᵢ) is
-    /// (2λ w(dᵢ) dᵢ − 1) / n and that in g(T(xᵢ)) its negative. No slope is zero: a tiny one serves as
-    /// well, and the slopes of g at the images, which come multiplied by these, are not lost.
-    fn at<C>(config: &EnotConfig<C>, values: &[E], transport: &[E], paired: &[E]) -> Self {
-        let n = paired.len();
-        let (images, target) = values.split_at(n);
-        let slopes = vec![E::zero(); 2 * n];
-        let mut loss = Self { map_loss: 0.0, dual_value: 0.0, regulariser: 0.0, slopes };
-        for i in 0..n {
-            let conjugate = transport[i].double() - images[i].double();
-            let dual = conjugate + target[i].double();
-            let d = dual - paired[i].double();
-            let weight = if d >= 0.0 { config.expectile } else { 1.0 - config.expectile };
-            let weighted = config.regularisation * weight * d;
-            loss.map_loss += conjugate / n as f64;
-            loss.dual_value += dual / n as f64;
-            loss.regulariser += weighted * d / n as f64;
-            let slope = (2.0 * weighted - 1.0) / n as f64;
-            let slope = if slope.abs() < TINY { TINY } else { slope };
-            loss.slopes[i] = E::of(-slope);
-            loss.slopes[n + i] = E::of(slope);
-        }
-        loss
-    }
 }
 
 impl<F, G, E: Real, D: Engine<E>> Reversible for EnotState<F, G, E, D> {

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use crate::function::{Learner, Potential};
 use crate::ops::{Engine, Real};
-use crate::tensor::{rows, Points, Scalar, Taped};
+use crate::tensor::{Points, Scalar, Taped};
 
 /// mean f(plus) − mean f(minus), recorded for a gradient in the parameters of f: one pass on both.
 pub(super) fn mean_difference<const N: usize, E, D, F>(
@@ -52,10 +52,12 @@ pub(super) fn stacked<const N: usize, E: Real, D: Engine<E>>(
     first: &Points<N, E, D>,
     second: &Points<N, E, D>,
 ) -> Points<N, E, D> {
-    let n = first.shape().0 + second.shape().0;
-    let mut both = rows(first);
-    both.extend(rows(second));
-    first.device().tensor_from_vec(both, (n, Const))
+    let (n, m) = (first.shape().0, second.shape().0);
+    let mut both = vec![E::zero(); (n + m) * N];
+    let (above, below) = both.split_at_mut(n * N);
+    first.clone().contiguous().copy_into(above);
+    second.clone().contiguous().copy_into(below);
+    first.device().tensor_from_vec(both, (n + m, Const))
 }
 
 /// The number of a scalar.

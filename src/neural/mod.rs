@@ -12,6 +12,7 @@
 //! | [`monge_gap_step`] | any [`RowCost`](crate::geometry::RowCost) | map | arXiv:2302.04953 | `monge_gap.rs` |
 //! | [`w2_dual_step`] | ½\|x − y\|² | Brenier potential and inverse map | arXiv:1908.10962, 1909.13082, 2210.12153 | `w2_dual.rs` |
 //! | [`batch_dual_step`] | any [`Cost`](crate::geometry::Cost) | source potential | arXiv:1906.09691 | `batch_dual.rs` |
+//! | [`flow_matching_step`] | any [`RowCost`](crate::geometry::RowCost), for pairs | velocity | arXiv:2210.02747, 2302.00482, 2311.15100 | `flow_matching/` |
 //! | [`regularised_dual_step`] | any [`Cost`](crate::geometry::Cost) | both potentials | arXiv:1711.02283 | `regularised_dual.rs` |
 //!
 //! A step is a pure function `step(&config, state, &batch, key) -> Result<(state, metrics)>`: what is
@@ -22,6 +23,9 @@ mod batch_dual;
 mod conditional;
 mod contract;
 mod enot;
+mod enot_descents;
+mod expectile;
+mod flow_matching;
 mod gap_loss;
 mod it;
 mod kernel_not;
@@ -44,6 +48,12 @@ pub use batch_dual::{
 pub use conditional::{Noise, WeakNotMetrics};
 pub use contract::{Mapped, Readings, Reversible, Slowed, State};
 pub use enot::{enot_init, enot_step, EnotConfig, EnotMetrics, EnotState};
+pub use flow_matching::{
+    conditional_flow_matching_step, divergence, flow, flow_matching_init, flow_matching_step,
+    log_likelihood, pairing_time, path_energy, standard_normal, ConditionedBatch, Coupled,
+    DivergenceRule, Draws, FlowMatchingConfig, FlowMatchingMetrics, FlowMatchingState, FlowPath,
+    FlowTimes, Likelihood, Pairing, PathEnergy,
+};
 pub use gap_loss::{fitting_loss, monge_gap_loss, Fitting, FittingTerms, GapTerms, MongeGap};
 pub use it::{it_init, it_step, ItConfig, ItMetrics, ItState};
 pub use kernel_not::{

@@ -15,10 +15,10 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Mapped, Readings, Slowed, State};
+use super::contract::{learners, Readings};
 use super::gap_loss::{fitting_loss, monge_gap_loss, Fitting, FittingTerms, MongeGap};
 use crate::error::{Error, Result};
-use crate::function::{AdamConfig, Asymmetry, Learner, Persist, Record, TransportMap};
+use crate::function::{AdamConfig, Asymmetry, Learner, TransportMap};
 use crate::geometry::{RowCost, SqEuclidean};
 use crate::ops::{Constants, Engine, Real};
 use crate::problem::Batch;
@@ -229,35 +229,7 @@ where
     Ok((MongeGapState { step: step + 1, map }, metrics))
 }
 
-impl<T, E: Real, D: Engine<E>> State for MongeGapState<T, E, D> {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl<T: TensorCollection<E, D>, E: Real, D: Engine<E>> Slowed for MongeGapState<T, E, D> {
-    fn slow_down(&mut self, factor: f64) {
-        self.map.scale_rate(factor);
-    }
-}
-
-impl<T: TensorCollection<E, D>, E: Real, D: Engine<E>> Mapped for MongeGapState<T, E, D> {
-    type Map = Learner<T, E, D>;
-    fn map(&self) -> &Self::Map {
-        &self.map
-    }
-}
-
-impl<T: TensorCollection<E, D>, E: Real, D: Engine<E>> Persist for MongeGapState<T, E, D> {
-    fn save(&self, record: &mut Record, path: &str) {
-        self.step.save(record, &format!("{path}step"));
-        self.map.save(record, &format!("{path}map."));
-    }
-    fn load(&mut self, record: &Record, path: &str, problems: &mut Vec<String>) {
-        self.step.load(record, &format!("{path}step"), problems);
-        self.map.load(record, &format!("{path}map."), problems);
-    }
-}
+learners!(MongeGapState<T> { map }, map: map of T);
 
 impl Readings for MongeGapMetrics {
     fn readings(&self) -> Vec<(&'static str, f64)> {

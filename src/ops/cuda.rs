@@ -6,8 +6,9 @@ use dfdx::tensor::Cuda;
 
 use super::device::Recorded;
 use super::{
-    composed, Activation, AdamOp, AdamUpdate, AttachOp, Engine, IcnnOp, IcnnParameters, Input,
-    JacobianOp, LinearOp, MlpOp, Moments, Real, RowCost, RowCostOp, Tap, TwistCost,
+    composed, layers::hosted, Activation, AdamOp, AdamUpdate, AttachOp, Engine, IcnnOp,
+    IcnnParameters, Input, JacobianOp, LayerOp, LinearOp, MlpOp, Moments, Program, Real, RowCost,
+    RowCostOp, Tap, TwistCost,
 };
 use crate::tensor::{Points, Values};
 
@@ -187,5 +188,27 @@ where
         slope: Points<N, E, Self, T>,
     ) -> Points<N, E, Self, T> {
         composed::twist(cost, x, slope)
+    }
+}
+
+impl<E: Real> LayerOp<E> for Cuda
+where
+    Cuda: Device<E>,
+{
+    type Held = hosted::Hosted<E, Self>;
+
+    fn hold<S: Shape>(t: &Tensor<S, E, Self>) -> Self::Held {
+        hosted::hold(t)
+    }
+
+    fn run<const N: usize, const M: usize, T: Tape<E, Self>>(
+        x: Points<N, E, Self, T>,
+        program: Program<E, Self>,
+    ) -> Points<M, E, Self, T> {
+        hosted::run(x, program)
+    }
+
+    fn settle<S: Shape>(t: &mut Tensor<S, E, Self>, gradients: &mut Gradients<E, Self>) {
+        hosted::settle(t, gradients);
     }
 }

@@ -13,7 +13,9 @@ use dfdx::optim::UnusedTensors;
 use dfdx::prelude::*;
 use dfdx::tensor::UniqueId;
 
-use super::{AdamOp, AttachOp, IcnnOp, JacobianOp, LinearOp, MlpOp, Real, RowCostOp, Scratch};
+use super::{
+    AdamOp, AttachOp, IcnnOp, JacobianOp, LayerOp, LinearOp, MlpOp, Real, RowCostOp, Scratch,
+};
 
 /// A device on which every operation of this crate runs: `Cpu`, and `dfdx`'s `Cuda` with the feature
 /// `dfdx-cuda`.
@@ -23,6 +25,7 @@ pub trait Engine<E: Real>:
     + AttachOp<E>
     + IcnnOp<E>
     + JacobianOp<E>
+    + LayerOp<E>
     + LinearOp<E>
     + MlpOp<E>
     + RowCostOp<E>

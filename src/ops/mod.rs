@@ -8,6 +8,7 @@
 //! | [`RowCostOp`] | c(xᵢ, yᵢ), c(xᵢ, yⱼ), the y with ∇ₓc(x, y) = p | `row_cost.rs` |
 //! | [`JacobianOp`] | (J − Jᵀ) v for the Jacobian of a perceptron | `jacobian.rs` |
 //! | [`AttachOp`] | results from outside of the tape, with their derivatives | `attach.rs` |
+//! | [`LayerOp`] | networks of images and volumes, written down as a [`Program`] | `layers/`, `conv/` |
 //! | [`AdamOp`] | one update of Adam or AdamW | `adam.rs` |
 //!
 //! An operation is a trait over the devices of `dfdx`, implemented for `Cpu` here; [`Engine`] collects
@@ -24,7 +25,7 @@ mod aligned;
 mod attach;
 #[cfg(any(test, feature = "dfdx-cuda"))]
 mod composed;
-mod conv;
+pub(crate) mod conv;
 #[cfg(feature = "dfdx-cuda")]
 mod cuda;
 mod dense;
@@ -32,6 +33,7 @@ mod device;
 pub(crate) mod gemm;
 mod icnn;
 mod jacobian;
+mod layers;
 mod linear;
 mod mlp;
 pub(crate) mod parallel;
@@ -49,6 +51,9 @@ pub use conv::Convolution;
 pub use device::{Constants, Engine, Tap};
 pub use icnn::{IcnnOp, IcnnParameters};
 pub use jacobian::JacobianOp;
+pub use layers::{
+    Extent, Held, Interpolation, LayerOp, NormKind, Program, Running, Value, Weights,
+};
 pub use linear::{linear, residual_linear, LinearOp};
 pub use mlp::MlpOp;
 pub use real::Real;

@@ -24,6 +24,15 @@ pub trait Real:
     /// 2ˣ; saturates where the result would not be a normal number, NaN counts as −∞. With `FMA`, sums
     /// of products are rounded once: for loops compiled for processors that have the instruction.
     fn fast_exp2<const FMA: bool>(self) -> Self;
+    /// Coefficients of 2ʳ for |r| ≤ ½, the highest first.
+    #[doc(hidden)]
+    const EXP2: &'static [Self];
+    /// Adding it rounds to the nearest integer, which is then in the low bits.
+    #[doc(hidden)]
+    const ROUND: Self;
+    /// Exponents of two whose powers are normal numbers.
+    #[doc(hidden)]
+    const EXPONENTS: [Self; 2];
     /// log₂ of a positive normal number.
     fn fast_log2(self) -> Self;
     /// ln(1 + y) for y in [0, 1].
@@ -43,6 +52,26 @@ pub(crate) fn fused<E: num_traits::Float, const FMA: bool>(a: E, b: E, c: E) -> 
 }
 
 impl Real for f64 {
+    // ln(2)ᵏ / k! for k = 13, …, 0.
+    const EXP2: &'static [Self] = &[
+        1.369_148_885_390_412e-12,
+        2.567_843_599_348_819_6e-11,
+        4.445_538_271_870_811e-10,
+        7.054_911_620_801_121e-9,
+        1.017_808_600_923_969_9e-7,
+        1.321_548_679_014_430_8e-6,
+        1.525_273_380_405_983_8e-5,
+        1.540_353_039_339_338e-4,
+        1.333_355_814_642_844_1e-3,
+        9.618_129_107_628_477e-3,
+        5.550_410_866_482_158e-2,
+        0.240_226_506_959_100_7,
+        std::f64::consts::LN_2,
+        1.0,
+    ];
+
+    const ROUND: Self = 6_755_399_441_055_744.0;
+    const EXPONENTS: [Self; 2] = [-1021.0, 1022.0];
     fn append_bytes(self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.to_le_bytes());
     }
@@ -64,33 +93,15 @@ impl Real for f64 {
     /// by the exponent bits.
     #[inline(always)]
     fn fast_exp2<const FMA: bool>(self) -> Self {
-        // ln(2)ᵏ / k! for k = 13, …, 0.
-        const SERIES: [f64; 14] = [
-            1.369_148_885_390_412e-12,
-            2.567_843_599_348_819_6e-11,
-            4.445_538_271_870_811e-10,
-            7.054_911_620_801_121e-9,
-            1.017_808_600_923_969_9e-7,
-            1.321_548_679_014_430_8e-6,
-            1.525_273_380_405_983_8e-5,
-            1.540_353_039_339_338e-4,
-            1.333_355_814_642_844_1e-3,
-            9.618_129_107_628_477e-3,
-            5.550_410_866_482_158e-2,
-            0.240_226_506_959_100_7,
-            std::f64::consts::LN_2,
-            1.0,
-        ];
-        // Adding 1.5·2⁵² rounds to the nearest integer, which is then in the low bits.
-        const ROUND: f64 = 6_755_399_441_055_744.0;
-        let x = if self > -1021.0 { self } else { -1021.0 };
-        let x = if x < 1022.0 { x } else { 1022.0 };
-        let n = x + ROUND;
-        let r = x - (n - ROUND);
-        let mut p = SERIES[0];
+        let [low, high] = Self::EXPONENTS;
+        let x = if self > low { self } else { low };
+        let x = if x < high { x } else { high };
+        let n = x + Self::ROUND;
+        let r = x - (n - Self::ROUND);
+        let mut p = Self::EXP2[0];
         let mut k = 1;
-        while k < SERIES.len() {
-            p = fused::<_, FMA>(p, r, SERIES[k]);
+        while k < Self::EXP2.len() {
+            p = fused::<_, FMA>(p, r, Self::EXP2[k]);
             k += 1;
         }
         f64::from_bits(p.to_bits().wrapping_add(n.to_bits() << 52))
@@ -108,6 +119,10 @@ impl Real for f64 {
 }
 
 impl Real for f32 {
+    const EXP2: &'static [Self] =
+        &[1.339_081_9e-3, 9.676_04e-3, 5.550_328e-2, 2.402_208_2e-1, 6.931_472e-1, 1.000_000_1];
+    const ROUND: Self = 12_582_912.0;
+    const EXPONENTS: [Self; 2] = [-125.0, 126.0];
     fn append_bytes(self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.to_le_bytes());
     }
@@ -150,18 +165,17 @@ impl Real for f32 {
     /// bits.
     #[inline(always)]
     fn fast_exp2<const FMA: bool>(self) -> Self {
-        // Adding 1.5·2²³ rounds to the nearest integer, which is then in the low bits.
-        const ROUND: f32 = 12_582_912.0;
-        let x = if self > -125.0 { self } else { -125.0 };
-        let x = if x < 126.0 { x } else { 126.0 };
-        let n = x + ROUND;
-        let r = x - (n - ROUND);
-        let mut p = 1.339_081_9e-3;
-        p = fused::<_, FMA>(p, r, 9.676_04e-3);
-        p = fused::<_, FMA>(p, r, 5.550_328e-2);
-        p = fused::<_, FMA>(p, r, 2.402_208_2e-1);
-        p = fused::<_, FMA>(p, r, 6.931_472e-1);
-        p = fused::<_, FMA>(p, r, 1.000_000_1);
+        let [low, high] = Self::EXPONENTS;
+        let x = if self > low { self } else { low };
+        let x = if x < high { x } else { high };
+        let n = x + Self::ROUND;
+        let r = x - (n - Self::ROUND);
+        let mut p = Self::EXP2[0];
+        let mut k = 1;
+        while k < Self::EXP2.len() {
+            p = fused::<_, FMA>(p, r, Self::EXP2[k]);
+            k += 1;
+        }
         f32::from_bits(p.to_bits().wrapping_add(n.to_bits() << 23))
     }
 

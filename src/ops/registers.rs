@@ -1,7 +1,11 @@
 //! Vector registers for kernels in which the order of operations matters more than a compiler sees.
 
 use pastey::paste;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::V4;
 use pulp::Simd;
+
+use super::Real;
 
 /// The operations on registers of an instruction set `S` that kernels need, for both number types.
 pub trait Registers: Copy + 'static {
@@ -25,6 +29,8 @@ pub trait Registers: Copy + 'static {
     #[doc(hidden)]
     fn plus<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>) -> Self::Of<S>;
     #[doc(hidden)]
+    fn minus<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>) -> Self::Of<S>;
+    #[doc(hidden)]
     fn times<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>) -> Self::Of<S>;
     #[doc(hidden)]
     fn over<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>) -> Self::Of<S>;
@@ -34,6 +40,11 @@ pub trait Registers: Copy + 'static {
     fn most<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>) -> Self::Of<S>;
     #[doc(hidden)]
     fn size<S: Simd>(simd: S, a: Self::Of<S>) -> Self::Of<S>;
+    #[doc(hidden)]
+    fn root<S: Simd>(simd: S, a: Self::Of<S>) -> Self::Of<S>;
+    /// 2ᵛ as [`Real::fast_exp2`] has it, by the instructions of the processor where it has them.
+    #[doc(hidden)]
+    fn power_of_two<S: Simd>(simd: S, v: Self::Of<S>) -> Self::Of<S>;
     /// a b + c, rounded once where the processor can.
     #[doc(hidden)]
     fn fma<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>, c: Self::Of<S>) -> Self::Of<S>;
@@ -47,7 +58,7 @@ pub trait Registers: Copy + 'static {
 }
 
 macro_rules! registers {
-    ($($number:ident)*) => {$(paste! {
+    ($($number:ident as $bits:ident, $packed:ident;)*) => {$(paste! {
         impl Registers for $number {
             type Of<S: Simd> = S::[<$number s>];
             #[inline(always)]
@@ -75,6 +86,10 @@ macro_rules! registers {
                 simd.[<add_ $number s>](a, b)
             }
             #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>) -> Self::Of<S> {
+                simd.[<sub_ $number s>](a, b)
+            }
+            #[inline(always)]
             fn times<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>) -> Self::Of<S> {
                 simd.[<mul_ $number s>](a, b)
             }
@@ -95,6 +110,36 @@ macro_rules! registers {
                 simd.[<abs_ $number s>](a)
             }
             #[inline(always)]
+            fn root<S: Simd>(simd: S, a: Self::Of<S>) -> Self::Of<S> {
+                simd.[<sqrt_ $number s>](a)
+            }
+            #[inline(always)]
+            fn power_of_two<S: Simd>(simd: S, v: Self::Of<S>) -> Self::Of<S> {
+                let [low, high] = Self::EXPONENTS.map(|v| Self::splat(simd, v));
+                // A maximum is its second argument if the first is no number.
+                let v = Self::least(simd, Self::most(simd, v, low), high);
+                #[cfg(target_arch = "x86_64")]
+                if let (Some(simd), Some(v)) = (same::<S, V4>(simd), same(v)) {
+                    let n = simd.avx512f.[<_mm512_roundscale_ $packed>]::<0>(pulp::cast(v));
+                    let r = simd.[<sub_ $number s>](v, pulp::cast(n));
+                    let p = pulp::cast(polynomial::<Self, V4>(simd, r));
+                    let scaled = pulp::cast(simd.avx512f.[<_mm512_scalef_ $packed>](p, n));
+                    if let Some(scaled) = same::<<V4 as Simd>::[<$number s>], _>(scaled) {
+                        return scaled;
+                    }
+                }
+                let round = Self::splat(simd, Self::ROUND);
+                let mut n = Self::plus(simd, v, round);
+                let r = Self::minus(simd, v, Self::minus(simd, n, round));
+                let mut p = polynomial::<Self, S>(simd, r);
+                let bits = bytemuck::cast_slice_mut::<_, $bits>(std::slice::from_mut(&mut p));
+                let n = bytemuck::cast_slice::<_, $bits>(std::slice::from_mut(&mut n));
+                for (bits, n) in bits.iter_mut().zip(n) {
+                    *bits = bits.wrapping_add(*n << ($number::MANTISSA_DIGITS - 1));
+                }
+                p
+            }
+            #[inline(always)]
             fn fma<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>, c: Self::Of<S>) -> Self::Of<S> {
                 simd.[<mul_add_e_ $number s>](a, b, c)
             }
@@ -113,4 +158,21 @@ macro_rules! registers {
         }
     })*};
 }
-registers!(f32 f64);
+registers!(f32 as u32, ps; f64 as u64, pd;);
+
+/// 2ʳ for |r| ≤ ½.
+#[inline(always)]
+fn polynomial<E: Real, S: Simd>(simd: S, r: E::Of<S>) -> E::Of<S> {
+    let mut sum = E::splat(simd, E::EXP2[0]);
+    for c in &E::EXP2[1..] {
+        sum = E::fma(simd, sum, r, E::splat(simd, *c));
+    }
+    sum
+}
+
+/// The same value, if the types are the same.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn same<T: Copy + 'static, U: Copy + 'static>(value: T) -> Option<U> {
+    (&value as &dyn std::any::Any).downcast_ref::<U>().copied()
+}

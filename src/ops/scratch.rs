@@ -6,7 +6,7 @@
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::Real;
 
@@ -16,36 +16,51 @@ const KEPT: usize = 256;
 const LARGEST: usize = 1 << 24;
 
 type Pool = BTreeMap<TypeId, Vec<Box<dyn Any + Send>>>;
-static POOL: Mutex<Pool> = Mutex::new(BTreeMap::new());
+static POOL: LazyLock<Mutex<Pool>> = LazyLock::new(|| {
+    keep_freed_memory();
+    Mutex::new(Pool::new())
+});
 
 fn pool() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What `dfdx` allocates comes and goes with every step. glibc gives freed memory back to the system from
+/// a bound on, so that each step would fault its pages in anew; the bound becomes twice the largest block
+/// below 32 MiB that was ever freed. This one is never touched; other allocators see nothing unusual.
+fn keep_freed_memory() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(31 << 20)));
+}
+
 /// A buffer of numbers with arbitrary contents, returned to the pool on drop.
-pub(crate) struct Scratch<E: Real>(Vec<E>);
+pub(crate) struct Scratch<E: Real> {
+    /// At least `len` numbers. The rest stays as it is: a buffer is filled once in its life.
+    numbers: Vec<E>,
+    len: usize,
+}
 
 impl<E: Real> Scratch<E> {
     /// `n` numbers whose values are unspecified: write before reading.
     pub(crate) fn new(n: usize) -> Self {
         if n == 0 {
-            return Self(Vec::new());
+            return Self { numbers: Vec::new(), len: 0 };
         }
-        let mut buffer = Self::kept(n).unwrap_or_default();
-        buffer.resize(n, E::zero());
-        Self(buffer)
+        let mut numbers = Self::kept(n).unwrap_or_default();
+        if numbers.len() < n {
+            numbers = vec![E::zero(); n];
+        }
+        Self { numbers, len: n }
     }
 
-    /// The smallest kept buffer that fits. If none does and the pool is full, the last one, to grow
-    /// rather than to hoard another.
+    /// The smallest kept buffer that fits. If none does and the pool is full, the last one, to be
+    /// replaced by a larger one rather than to hoard another.
     fn kept(n: usize) -> Option<Vec<E>> {
         let mut pool = pool();
         let free = pool.get_mut(&TypeId::of::<E>())?;
-        let capacity =
-            |b: &Box<dyn Any + Send>| b.downcast_ref::<Vec<E>>().map_or(0, Vec::capacity);
-        let fitting = (0..free.len()).filter(|&i| capacity(&free[i]) >= n);
+        let len = |b: &Box<dyn Any + Send>| b.downcast_ref::<Vec<E>>().map_or(0, Vec::len);
+        let fitting = (0..free.len()).filter(|&i| len(&free[i]) >= n);
         let best = fitting
-            .min_by_key(|&i| capacity(&free[i]))
+            .min_by_key(|&i| len(&free[i]))
             .or_else(|| (free.len() == KEPT).then_some(KEPT - 1))?;
         free.swap_remove(best).downcast::<Vec<E>>().ok().map(|b| *b)
     }
@@ -60,8 +75,8 @@ impl<E: Real> Scratch<E> {
 
 impl<E: Real> Drop for Scratch<E> {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
-        if buffer.capacity() == 0 || buffer.capacity() > LARGEST {
+        let buffer = std::mem::take(&mut self.numbers);
+        if buffer.is_empty() || buffer.len() > LARGEST {
             return;
         }
         let mut pool = pool();
@@ -75,12 +90,12 @@ impl<E: Real> Drop for Scratch<E> {
 impl<E: Real> Deref for Scratch<E> {
     type Target = [E];
     fn deref(&self) -> &[E] {
-        &self.0
+        &self.numbers[..self.len]
     }
 }
 
 impl<E: Real> DerefMut for Scratch<E> {
     fn deref_mut(&mut self) -> &mut [E] {
-        &mut self.0
+        &mut self.numbers[..self.len]
     }
 }

@@ -4,6 +4,7 @@
 //! | picture | shows |
 //! |---|---|
 //! | [`MapPicture`] | source and target, the learned map over the target, the true map if it is known |
+//! | [`PathPicture`] | the paths of points along a flow |
 //! | [`CurvePicture`] | losses and scores against the step, on a linear or logarithmic axis |
 //! | [`ImageGrid`] | rows of images: input, output, target; before and after |
 //! | [`VoxelPicture`] | volumes as shaded cubes from several sides |
@@ -40,6 +41,7 @@ mod legend;
 mod maps;
 mod page;
 mod panel;
+mod paths;
 mod plane;
 mod raster;
 mod ticks;
@@ -49,5 +51,6 @@ pub use axis::Scale;
 pub use curves::{Curve, CurvePicture};
 pub use image_grid::{ImageGrid, ImageRow};
 pub use maps::MapPicture;
+pub use paths::PathPicture;
 pub use plane::Plane;
 pub use voxels::{View, Visible, VoxelPicture};

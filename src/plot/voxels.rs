@@ -12,8 +12,9 @@ use crate::files::write_atomically;
 const FINER: usize = 3;
 /// The share of a face that its dark rim leaves.
 const INNER: f64 = 0.88;
-/// Brightness of faces seen from above, from the front and from the side, and of rims.
+/// Brightness of faces across the axes of depth, height and width.
 const BRIGHTNESS: [f64; 3] = [0.78, 1.0, 0.6];
+/// Brightness of rims, as a share of that of their face.
 const RIM: f64 = 0.55;
 
 /// Where a volume is looked at from, in degrees. At 0 and 0 the first slice is seen from the front.
@@ -143,9 +144,9 @@ impl VoxelPicture {
                 for x in order(2) {
                     let here = [d, y, x];
                     let Some(colour) = filled(here) else { continue };
-                    for axis in 0..3 {
+                    for (axis, brightness) in BRIGHTNESS.into_iter().enumerate() {
                         if let Some(face) = camera.face(here, axis, sizes, &filled) {
-                            draw(&mut canvas, &face, colour, BRIGHTNESS[axis]);
+                            draw(&mut canvas, &face, colour, brightness);
                         }
                     }
                 }

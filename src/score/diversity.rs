@@ -1,61 +1,45 @@
-//! How much the images of one point differ under a map that draws noise.
+//! How many different images a stochastic map gives a point.
 
-use crate::error::{Error, Result};
+use dfdx::prelude::*;
 
-/// The spread of the images of a point, averaged over points.
+use crate::error::{check_count, Result};
+use crate::function::StochasticMap;
+use crate::geometry::{check_samples, conditional_variance};
+use crate::neural::Noise;
+use crate::problem::Sampler;
+use crate::random::Key;
+use crate::tensor::{points, rows};
+
+/// Conditional variance and distance of a stochastic map; both grow with γ in weak transport.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Diversity {
-    /// E Var(T(x, z) | x), summed over the coordinates, with the unbiased estimator of a variance.
-    pub conditional_variance: f64,
-    /// E |T(x, z) − T(x, z')|² for independent z, z': twice the conditional variance.
-    pub squared_distance: f64,
-    /// E |T(x, z) − T(x, z')|.
-    pub distance: f64,
+    /// E Var(T(x, z) | x), the sum over coordinates.
+    pub variance: f64,
+    /// E|x − T(x, z)|².
+    pub square_distance: f64,
 }
 
-/// The diversity of images `[n, k, d]`: for each of n points, k images with independent noise
-/// (arXiv:2205.15269).
+/// The diversity at `n` fresh points of the source, with [`Noise::samples`] images of each.
 ///
 /// # Errors
-/// [`Error::Shape`] unless these are whole sets of k ≥ 2 images, [`Error::NonFinite`] if a coordinate is.
-///
-/// ```
-/// use brenier::score::diversity;
-/// // One point with the images 0 and 2, another with 5 and 5.
-/// let spread = diversity(&[0.0, 2.0, 5.0, 5.0], 2, 1)?;
-/// assert_eq!((spread.conditional_variance, spread.distance), (1.0, 1.0));
-/// # Ok::<(), brenier::Error>(())
-/// ```
-pub fn diversity(images: &[f32], k: usize, d: usize) -> Result<Diversity> {
-    let set = k * d;
-    if k < 2 || d == 0 || images.is_empty() || !images.len().is_multiple_of(set) {
-        let expected = format!("sets of {k} images of dimension {d}, of at least two");
-        return Err(Error::shape("images of points", expected, images.len()));
-    }
-    if let Some(i) = images.iter().position(|v| !v.is_finite()) {
-        return Err(Error::NonFinite {
-            what: format!("coordinate {} of image {} of point {}", i % d, i / d % k, i / set),
-            value: images[i].into(),
-            step: None,
-            remedy: "look at the map",
-        });
-    }
-    let n = (images.len() / set) as f64;
-    let pairs = (k * (k - 1) / 2) as f64;
-    let (mut squares, mut distances) = (0.0, 0.0);
-    for set in images.chunks_exact(set) {
-        for (i, a) in set.chunks_exact(d).enumerate() {
-            for b in set.chunks_exact(d).skip(i + 1) {
-                let square = |(a, b): (&f32, &f32)| (f64::from(*a) - f64::from(*b)).powi(2);
-                let one: f64 = a.iter().zip(b).map(square).sum();
-                squares += one / pairs;
-                distances += one.sqrt() / pairs;
-            }
-        }
-    }
+/// Those of the sampler; `InvalidConfig` for `n = 0` or fewer than two images.
+pub fn diversity<const N: usize, const Z: usize>(
+    map: &impl StochasticMap<N, Z>,
+    noise: &Noise,
+    source: &impl Sampler<N>,
+    key: Key,
+    n: usize,
+) -> Result<Diversity> {
+    check_count("points of a score", n)?;
+    check_samples(noise.samples)?;
+    let [of_points, of_noise] = key.split();
+    let x = rows(&source.sample(of_points, n)?);
+    let x: Vec<f32> = x.chunks_exact(N).flat_map(|row| row.repeat(noise.samples)).collect();
+    let z = noise.draw::<Z, f32, Cpu>(&Cpu::default(), of_noise, n * noise.samples);
+    let images = rows(&map.forward((points::<N>(x.clone())?, z)));
+    let squares = images.iter().zip(&x).map(|(y, x)| f64::from(y - x).powi(2));
     Ok(Diversity {
-        conditional_variance: 0.5 * squares / n,
-        squared_distance: squares / n,
-        distance: distances / n,
+        variance: conditional_variance(&images, N, noise.samples),
+        square_distance: squares.sum::<f64>() / (n * noise.samples) as f64,
     })
 }

@@ -9,8 +9,9 @@
 //! | [`mmd`], [`energy_distance`] | two samples by sums over pairs |
 //! | [`marker_scores`], [`r2_of_means`] | two samples, coordinate by coordinate |
 //! | [`image_errors`] | paired images, with units in the types |
-//! | [`used_share`] | how much of the target a partial transport uses |
 //! | [`diversity`] | the images of a point under a map with noise |
+//! | [`used_share`] | how much of the target partial transport uses |
+//! | [`perception`] | images as trained networks see them: LPIPS, FID, a cost |
 
 pub mod benchmark;
 mod divergence;
@@ -22,6 +23,7 @@ mod markers;
 mod moments;
 mod optimality;
 mod pair_divergence;
+pub mod perception;
 mod pixels;
 mod usage;
 

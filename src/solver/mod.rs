@@ -6,6 +6,7 @@
 //! | [`sinkhorn_grid`], [`sinkhorn_grid_batch`] | densities on grids, entropic | `sinkhorn/grid/` |
 //! | [`EntropicMap`] | new points, by a solution | `sinkhorn/entropic_map.rs` |
 //! | [`Coupling`], [`MinibatchCoupling`] | pairs of a minibatch, drawn | `coupling.rs` |
+//! | [`ByClass`] | the same within classes | `class_coupling.rs` |
 //! | [`SolverDevice`], [`Host`] | the device that solves and draws | `device.rs` |
 //! | [`sinkhorn_divergence`], [`EntropicLoss`], [`DivergenceLoss`], [`EnergyLoss`] | their divergences, and losses on the tape | `entropic/` |
 //! | [`plan_gradient`], [`BarycentricProjection`] | derivatives of the plan | `entropic/` |
@@ -16,9 +17,11 @@
 //! | [`conjugates`] | convex conjugates of a batch of points | `conjugate/` |
 //! | [`Gaussian`] | normal distributions: distance and map | `gaussian.rs` |
 //! | [`bures_barycentre`] | several of them | `barycentre.rs` |
+//! | [`integrate`] | the end of a flow, by Runge–Kutta methods | `ode/` |
 
 mod assignment;
 mod barycentre;
+mod class_coupling;
 mod conjugate;
 mod coupling;
 mod device;
@@ -28,6 +31,7 @@ mod gaussian;
 mod initial_basis;
 mod masses;
 mod network_simplex;
+mod ode;
 mod scan;
 mod sinkhorn;
 mod sliced;
@@ -37,6 +41,7 @@ mod univariate;
 
 pub use assignment::{assignment, Assignment};
 pub use barycentre::{bures_barycentre, BarycentreConfig, BuresBarycentre};
+pub use class_coupling::ByClass;
 pub use conjugate::{conjugates, ConjugateConfig, ConjugateMethod, ConjugateStatus, Conjugates};
 pub use coupling::{Coupling, CouplingOn, Draw, MinibatchCoupling};
 pub use device::{Host, SolverDevice};
@@ -47,6 +52,8 @@ pub use entropic::{
 };
 pub use gaussian::{AffineMap, Gaussian};
 pub use masses::Transfer;
+pub(crate) use ode::integrate_points;
+pub use ode::{integrate, OdeConfig, OdeMethod, OdePath, OdeReport, OdeStatus, StepControl, Steps};
 pub use sinkhorn::{
     sinkhorn, sinkhorn_batch, sinkhorn_grid, sinkhorn_grid_batch, Acceleration, Annealing,
     EntropicMap, Epsilon, Form, GridPlan, Plan, Potentials, SelfTransport, SinkhornConfig,

@@ -14,6 +14,7 @@
 //! | [`every`], [`CsvLog`], [`Progress`] | watch a run; [`read_log`] reads a log back |
 //! | [`checkpoint`] | the whole state in one file, resumed bit for bit |
 //! | [`weights`] | the parameters of a module as safetensors |
+//! | [`read_settings`] | settings from layers of TOML files and `key=value` pairs |
 //! | [`write_atomically`] | a file that is wholly written or not touched |
 //!
 //! A step is any `Fn(S, &B, Key) -> Result<(S, M)>`, so a step bound to its configuration is
@@ -27,6 +28,7 @@ mod guard;
 mod log;
 mod observe;
 mod run;
+mod settings;
 mod unbalanced;
 pub mod weights;
 
@@ -37,6 +39,7 @@ pub use guard::{guard, Divergence, GuardConfig, GuardMetrics, Guarded, Rollback}
 pub use log::{read_log, CsvLog, LogColumn};
 pub use observe::{every, Observe, Progress};
 pub use run::{run, Step};
+pub use settings::read_settings;
 pub use unbalanced::{with_unbalanced, UnbalancedMetrics};
 
 pub use crate::files::write_atomically;

@@ -24,7 +24,8 @@ pub struct VolumeShape {
 impl VolumeShape {
     /// C·D·H·W, the dimension of a volume as a point.
     pub fn numbers(&self) -> usize {
-        self.channels * self.depth * self.height * self.width
+        let slice = self.channels.saturating_mul(self.height).saturating_mul(self.width);
+        slice.saturating_mul(self.depth)
     }
 }
 

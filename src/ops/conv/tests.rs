@@ -139,35 +139,3 @@ fn sums_do_not_depend_on_threads() {
     };
     assert!(run(1) == run(3));
 }
-
-#[test]
-#[ignore]
-fn timing() {
-    for (name, c, n) in [
-        ("64 32", Convolution::image(64, 64, [32, 32], [3, 3]).padding(1), 64),
-        ("128 16", Convolution::image(128, 128, [16, 16], [3, 3]).padding(1), 64),
-        ("down", Convolution::image(64, 128, [32, 32], [4, 4]).padding(1).stride(2), 64),
-        ("3-64", Convolution::image(3, 64, [32, 32], [3, 3]).padding(1), 64),
-        ("3d", Convolution::volume(32, 32, [16, 16, 16], [3, 3, 3]).padding(1), 16),
-    ] {
-        let x = normal::<f32>(Key::new(0), n * c.input_len());
-        let w = normal::<f32>(Key::new(0), c.weight_len());
-        let g = normal::<f32>(Key::new(0), n * c.output_len());
-        let (mut y, mut gx, mut gw) = (g.clone(), x.clone(), w.clone());
-        let fma = (n * c.output_len() * c.weight_len() / c.outputs) as f64;
-        let t = |f: &mut dyn FnMut()| {
-            f();
-            let mut best = f64::MAX;
-            for _ in 0..5 {
-                let s = std::time::Instant::now();
-                f();
-                best = best.min(s.elapsed().as_secs_f64());
-            }
-            format!("{:.2} ms {:.0} Gfma/s", best * 1e3, fma / best * 1e-9)
-        };
-        let a = t(&mut || convolve(&c, &x, &w, &mut y, Extra::none(1.0)));
-        let b = t(&mut || convolve_adjoint(&c, &g, &w, &mut gx, Extra::none(1.0)));
-        let d = t(&mut || add_weight_gradient(&c, &x, &g, 1.0, &mut gw));
-        println!("{name}: {a}; {b}; {d}");
-    }
-}

@@ -9,7 +9,6 @@
 use std::ops::Range;
 
 use super::products::ROWS;
-use super::shape::Power;
 use super::tally::Tally;
 use super::tile::Tiles;
 use super::update::{Points, Rule, Update};
@@ -177,7 +176,7 @@ impl<'a, E: Real> Engine<'a, E> {
         for_each_chunk(kernel, rows * m, |c, out| {
             let from = c * rows;
             let p = &a.potential[from..from + out.len() / m];
-            self.tiles.fill::<Power>(from, p, &b.potential, out);
+            self.tiles.powers(from, 0..m, [p, &b.potential], None, out);
         });
     }
 
@@ -193,7 +192,8 @@ impl<'a, E: Real> Engine<'a, E> {
                 continue;
             }
             let out = &mut scratch[..(to - from) * m];
-            self.tiles.fill::<Power>(from, &a.potential[from..to], &b.potential, out);
+            let both = [&a.potential[from..to], &b.potential[..]];
+            self.tiles.powers(from, 0..m, both, None, out);
             each(from, out);
         }
     }

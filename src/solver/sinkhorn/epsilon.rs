@@ -1,7 +1,6 @@
 //! ε in the units of the cost.
 
 use super::config::Epsilon;
-use super::shape::Keep;
 use super::tile::Tiles;
 use crate::error::{Error, Result};
 use crate::ops::parallel::map_each;
@@ -109,7 +108,7 @@ fn statistics<E: Real>(problem: &Discrete<'_, E>) -> Result<Statistics> {
     let parts = map_each(n.div_ceil(block), |k| {
         let (from, to) = (k * block, (k * block + block).min(n));
         let mut costs = Scratch::new((to - from) * m);
-        tiles.fill::<Keep>(from, &vec![E::zero(); to - from], &zero, &mut costs);
+        tiles.exponents(from, &vec![E::zero(); to - from], &zero, &mut costs);
         let mut sums = [0.0, 0.0, 0.0];
         for (row, rho) in costs.chunks_exact(m).zip(&tiles.offsets[0][from..to]) {
             for (kappa, sigma) in row.iter().zip(&tiles.offsets[1]) {

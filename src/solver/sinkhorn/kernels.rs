@@ -1,6 +1,6 @@
 //! Loops over rows of the kernel, compiled for each instruction set.
 
-use super::shape::{Contract, Finish, Shape};
+use super::shape::{Contract, Shape};
 use crate::ops::simd::vectorised;
 use crate::ops::Real;
 
@@ -15,57 +15,6 @@ macro_rules! contracted {
     };
 }
 pub(super) use contracted;
-
-vectorised! {
-    /// Rows of the kernel in two dimensions, two at a time; `ys` are the coordinates of the targets.
-    pub(super) fn rows_of_2<E: Real, T: Contract, S: Shape>(
-        xs: &[E], ys: [&[E]; 2], ps: &[E], q: &[E], out: &mut [E],
-    ) {
-        let m = q.len();
-        let (y0, y1) = (&ys[0][..m], &ys[1][..m]);
-        let mut pairs = out.chunks_exact_mut(2 * m);
-        for ((x, p), out) in xs.chunks_exact(4).zip(ps.chunks_exact(2)).zip(&mut pairs) {
-            let (x0, x1, x2, x3) = (x[0], x[1], x[2], x[3]);
-            let (p0, p1) = (p[0], p[1]);
-            let (first, second) = out.split_at_mut(m);
-            for j in 0..m {
-                let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], E::zero()));
-                let next = S::add::<E, T>(x3, y1[j], S::add::<E, T>(x2, y0[j], E::zero()));
-                first[j] = T::exp2(S::exponent(p0 + q[j], sum));
-                second[j] = T::exp2(S::exponent(p1 + q[j], next));
-            }
-        }
-        if let ([x0, x1], [p], last) = (odd(xs, 4), odd(ps, 2), pairs.into_remainder()) {
-            for j in 0..m {
-                let sum = S::add::<E, T>(*x1, y1[j], S::add::<E, T>(*x0, y0[j], E::zero()));
-                last[j] = T::exp2(S::exponent(*p + q[j], sum));
-            }
-        }
-    }
-}
-
-/// What whole blocks of `size` leave.
-fn odd<E>(v: &[E], size: usize) -> &[E] {
-    &v[v.len() / size * size..]
-}
-
-vectorised! {
-    /// The same in three dimensions.
-    pub(super) fn rows_of_3<E: Real, T: Contract, S: Shape>(
-        xs: &[E], ys: [&[E]; 3], ps: &[E], q: &[E], out: &mut [E],
-    ) {
-        let m = q.len();
-        let (y0, y1, y2) = (&ys[0][..m], &ys[1][..m], &ys[2][..m]);
-        for ((x, p), out) in xs.chunks_exact(3).zip(ps).zip(out.chunks_exact_mut(m)) {
-            let (x0, x1, x2, p) = (x[0], x[1], x[2], *p);
-            for j in 0..m {
-                let sum = S::add::<E, T>(x1, y1[j], S::add::<E, T>(x0, y0[j], E::zero()));
-                let sum = S::add::<E, T>(x2, y2[j], sum);
-                out[j] = T::exp2(S::exponent(p + q[j], sum));
-            }
-        }
-    }
-}
 
 vectorised! {
     /// Adds the terms of four coordinates to a row of sums.
@@ -90,10 +39,10 @@ vectorised! {
 }
 
 vectorised! {
-    /// From sums to exponents or their powers.
-    pub(super) fn finish<E: Real, T: Contract, S: Shape, M: Finish>(p: E, q: &[E], out: &mut [E]) {
+    /// From sums to exponents.
+    pub(super) fn finish<E: Real, T: Contract, S: Shape>(p: E, q: &[E], out: &mut [E]) {
         for (out, q) in out.iter_mut().zip(q) {
-            *out = M::of::<E, T>(S::exponent(p + *q, *out));
+            *out = S::exponent(p + *q, *out);
         }
     }
 }

@@ -15,6 +15,7 @@ mod pull;
 mod pull_loops;
 mod relax;
 mod rescue;
+mod rows;
 mod sample;
 mod schur;
 mod shape;

@@ -1,7 +1,6 @@
 //! One pass over the rows of the kernel: their sums, their update, and with it the sums of the columns.
 
 use super::engine::{Engine, BLOCK};
-use super::shape::Power;
 use super::tally::Tally;
 use super::update::{Rule, Update};
 use super::{kernels, products};
@@ -75,10 +74,10 @@ impl<E: Real> Engine<'_, E> {
                         scratch[..(to - from) * m].chunks_mut((to - from) * width).enumerate()
                     {
                         let there = k * width..(k * width + width).min(m);
-                        let (p, q) = (&a.potential[from..to], &b.potential[there.clone()]);
-                        self.tiles.fill_part::<Power>(from, there.clone(), p, q, out);
+                        let both = [&a.potential[from..to], &b.potential[there.clone()]];
                         let part = &mut part_of_r[..to - from];
-                        products::dots(out, &b.product[there], part);
+                        let w = &b.product[there.clone()];
+                        self.tiles.powers(from, there, both, Some((w, &mut *part)), out);
                         r.iter_mut().zip(part).for_each(|(r, part)| *r += *part);
                     }
                 }
@@ -86,11 +85,15 @@ impl<E: Real> Engine<'_, E> {
             let z = &mut product[here.clone()];
             update.apply(&a.points(from..to, r), &mut scale[here.clone()], z, &mut due[here]);
             match &self.stored {
-                Some(kernel) => products::gather(&kernel[from * m..to * m], z, columns),
+                Some(kernel) => {
+                    let after = (to + self.block).min(end);
+                    let next = &kernel[to * m..after * m];
+                    products::gather(&kernel[from * m..to * m], z, columns, next);
+                }
                 None => {
                     let parts = scratch[..(to - from) * m].chunks((to - from) * width);
                     for (part, columns) in parts.zip(columns.chunks_mut(width)) {
-                        products::gather(part, z, columns);
+                        products::gather(part, z, columns, &[]);
                     }
                 }
             }

@@ -153,7 +153,7 @@ impl<'a, E: Real> Plan<'a, E> {
                     for (i, z) in z[..here].iter_mut().enumerate() {
                         *z = a.product[start + i] * v[(start + i) * columns + k];
                     }
-                    products::gather(kernel, &z[..here], out);
+                    products::gather(kernel, &z[..here], out, &[]);
                 }
             });
             out

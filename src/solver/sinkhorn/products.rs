@@ -5,6 +5,9 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::ops::Real;
 
+/// Bytes that the cache holds together.
+const LINE: usize = 64;
+
 /// Rows that share what they are multiplied with.
 pub(super) const ROWS: usize = 8;
 
@@ -13,9 +16,10 @@ pub(super) fn dots<E: Real>(kernel: &[E], w: &[E], r: &mut [E]) {
     Arch::new().dispatch(Dots { kernel, w, r });
 }
 
-/// Adds the rows of the kernel, each times its number in `z`, to `columns`.
-pub(super) fn gather<E: Real>(kernel: &[E], z: &[E], columns: &mut [E]) {
-    Arch::new().dispatch(Gather { kernel, z, columns });
+/// Adds the rows of the kernel, each times its number in `z`, to `columns`. Meanwhile the rows of `next`
+/// are brought into the first-level cache.
+pub(super) fn gather<E: Real>(kernel: &[E], z: &[E], columns: &mut [E], next: &[E]) {
+    Arch::new().dispatch(Gather { kernel, z, columns, next });
 }
 
 struct Dots<'a, E> {
@@ -68,6 +72,7 @@ struct Gather<'a, E> {
     kernel: &'a [E],
     z: &'a [E],
     columns: &'a mut [E],
+    next: &'a [E],
 }
 
 impl<E: Real> WithSimd for Gather<'_, E> {
@@ -77,23 +82,39 @@ impl<E: Real> WithSimd for Gather<'_, E> {
         let m = self.columns.len();
         let mut blocks = self.kernel.chunks_exact(ROWS * m);
         let mut scales = self.z.chunks_exact(ROWS);
+        let mut next = self.next.chunks(ROWS * m);
         for (rows, z) in (&mut blocks).zip(&mut scales) {
-            gather_of::<E, S, ROWS>(simd, rows, z, self.columns);
+            let next = next.next().unwrap_or_default();
+            gather_of::<E, S, ROWS>(simd, rows, z, self.columns, next);
         }
         for (row, z) in blocks.remainder().chunks_exact(m).zip(scales.remainder().chunks(1)) {
-            gather_of::<E, S, 1>(simd, row, z, self.columns);
+            gather_of::<E, S, 1>(simd, row, z, self.columns, &[]);
         }
     }
 }
 
 #[inline(always)]
-fn gather_of<E: Real, S: Simd, const R: usize>(simd: S, rows: &[E], z: &[E], columns: &mut [E]) {
+fn gather_of<E: Real, S: Simd, const R: usize>(
+    simd: S,
+    rows: &[E],
+    z: &[E],
+    columns: &mut [E],
+    next: &[E],
+) {
     let m = columns.len();
     let (columns, rest) = E::split_mut::<S>(columns);
     let row: [_; R] = std::array::from_fn(|i| E::split::<S>(&rows[i * m..(i + 1) * m]));
     let heads: [_; R] = std::array::from_fn(|i| &row[i].0[..columns.len()]);
     let z: [_; R] = std::array::from_fn(|i| E::splat(simd, z[i]));
+    // As many numbers of the next rows for each register of the columns as there are rows.
+    let step = R * (size_of::<E::Of<S>>() / size_of::<E>());
+    let mut lines = next.chunks_exact(step);
     for (j, column) in columns.iter_mut().enumerate() {
+        if let Some(lines) = lines.next() {
+            for line in lines.chunks(LINE / size_of::<E>()) {
+                prefetch(&line[0]);
+            }
+        }
         // Two chains of sums hide the latency of each other.
         let mut sums = [*column, E::splat(simd, E::zero())];
         for i in 0..R {
@@ -108,5 +129,16 @@ fn gather_of<E: Real, S: Simd, const R: usize>(simd: S, rows: &[E], z: &[E], col
             sum = E::fma(simd, E::load_rest(simd, row[i].1), z[i], sum);
         }
         E::store_rest(simd, rest, sum);
+    }
+}
+
+/// Brings the number into the first-level cache.
+#[inline(always)]
+fn prefetch<E>(number: &E) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which has no other effect than on caches.
+    unsafe {
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(number).cast());
     }
 }

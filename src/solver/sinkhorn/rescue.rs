@@ -5,7 +5,6 @@ use rayon::prelude::*;
 
 use super::kernels::{self, contracted};
 use super::products;
-use super::shape::{Keep, Power};
 use crate::error::{Error, Result};
 use crate::ops::parallel::map_each;
 use crate::ops::{Real, Scratch};
@@ -45,7 +44,7 @@ impl<E: Real> Engine<'_, E> {
         for start in (from..to).step_by(block) {
             let end = (start + block).min(to);
             let out = &mut scratch[..(end - start) * m];
-            self.tiles.fill::<Keep>(start, &p[start..end], q, out);
+            self.tiles.exponents(start, &p[start..end], q, out);
             out.chunks_exact(m).enumerate().for_each(|(k, row)| each(start + k, row));
         }
     }
@@ -71,7 +70,7 @@ impl<E: Real> Engine<'_, E> {
         let tiles = &self.tiles;
         // Exponents without p, then p, then, where the kernel is stored, the powers.
         let fill = |from: usize, p: &mut [E], out: &mut [E], keep: bool| {
-            tiles.fill::<Keep>(from, p, &b.potential, out);
+            tiles.exponents(from, p, &b.potential, out);
             for (p, row) in p.iter_mut().zip(out.chunks_exact_mut(m)) {
                 *p = -kernels::peak(row, &logs);
                 if keep {
@@ -149,7 +148,7 @@ impl<E: Real> Engine<'_, E> {
             for start in (from..to).step_by(block) {
                 let end = (start + block).min(to);
                 let out = &mut scratch[..(end - start) * m];
-                self.tiles.fill::<Power>(start, &p[start..end], &down, out);
+                self.tiles.powers(start, 0..down.len(), [&p[start..end], &down], None, out);
                 out.chunks_exact(m).for_each(|row| kernels::add(row, &mut sums));
             }
             sums

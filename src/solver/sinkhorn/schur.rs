@@ -34,7 +34,7 @@ impl<E: Real> Plan<'_, E> {
                 let z = &mut z[..kernel.len() / m];
                 products::dots(kernel, &w, z);
                 z.iter_mut().zip(&factor[start..]).for_each(|(z, f)| *z *= *f);
-                products::gather(kernel, z, &mut out);
+                products::gather(kernel, z, &mut out, &[]);
             });
             out
         });

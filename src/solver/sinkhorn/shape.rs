@@ -1,4 +1,4 @@
-//! What the loops are compiled for: rounding, costs, and what is wanted of an exponent.
+//! What the loops are compiled for: rounding and costs.
 
 use crate::ops::{fused, Real};
 
@@ -80,29 +80,5 @@ impl Shape for Product {
     #[inline(always)]
     fn exponent<E: Real>(base: E, sum: E) -> E {
         base + sum
-    }
-}
-
-/// What is wanted of an exponent.
-pub(super) trait Finish: 'static {
-    fn of<E: Real, T: Contract>(exponent: E) -> E;
-}
-
-/// The exponent.
-pub(super) struct Keep;
-/// 2 to its power.
-pub(super) struct Power;
-
-impl Finish for Keep {
-    #[inline(always)]
-    fn of<E: Real, T: Contract>(exponent: E) -> E {
-        exponent
-    }
-}
-
-impl Finish for Power {
-    #[inline(always)]
-    fn of<E: Real, T: Contract>(exponent: E) -> E {
-        T::exp2(exponent)
     }
 }

@@ -1,6 +1,6 @@
 //! Rows of a plan that need no source potential: log Σⱼ bⱼ exp((gⱼ − c(x, yⱼ)) / ε) and its terms.
 
-use super::shape::{Contract, Fused, Keep, Separate};
+use super::shape::{Contract, Fused, Separate};
 use super::tile::Tiles;
 use crate::error::{Error, Result};
 use crate::ops::simd::{level, vectorised, Level};
@@ -84,7 +84,7 @@ impl<'a, E: Real> Softmin<'a, E> {
         for start in (from..to).step_by(block) {
             let end = (start + block).min(to);
             let terms = &mut scratch[..(end - start) * m];
-            self.tiles.fill::<Keep>(start, &zeros[..end - start], &self.q, terms);
+            self.tiles.exponents(start, &zeros[..end - start], &self.q, terms);
             for (k, row) in terms.chunks_exact_mut(m).enumerate() {
                 let [best, sum, poison] = if level() == Level::Portable {
                     powers::<E, Separate>(row, &self.present)

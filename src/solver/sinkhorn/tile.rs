@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use super::kernels::contracted;
-use super::shape::{Contract, Finish, Power, Product, Root, Shape, Square};
+use super::rows::{Dots, Origin, MOST};
+use super::shape::{Product, Root, Shape, Square};
 use crate::ops::gemm::{multiply_here, Into, Matrix};
 use crate::ops::parallel::for_each_chunk;
 use crate::ops::{CostForm, Real};
@@ -148,62 +149,69 @@ impl<'a, E: Real> Tiles<'a, E> {
         }
     }
 
-    /// Writes rows `from..` of the tile, as many as `p` has numbers: exponents or their powers.
-    pub(super) fn fill<M: Finish>(&self, from: usize, p: &[E], q: &[E], out: &mut [E]) {
-        self.fill_part::<M>(from, 0..q.len(), p, q, out);
+    /// Writes exponents of the rows from `from` on, as many as `p` has numbers.
+    pub(super) fn exponents(&self, from: usize, p: &[E], q: &[E], out: &mut [E]) {
+        self.sums(from, p.len(), 0..q.len(), out);
+        for (p, out) in p.iter().zip(out.chunks_exact_mut(q.len())) {
+            match self.kind {
+                Kind::Square | Kind::Values => contracted!(finish::<E, Square>(*p, q, out)),
+                Kind::Root => contracted!(finish::<E, Root>(*p, q, out)),
+                Kind::Product | Kind::MatrixProduct => {
+                    contracted!(finish::<E, Product>(*p, q, out));
+                }
+            }
+        }
     }
 
-    /// The same for some columns, which `q` is given for: `out` holds only them, row by row.
-    pub(super) fn fill_part<M: Finish>(
+    /// Writes 2 to the power of them, for those `columns` that `q` is given for: `out` holds only these,
+    /// row by row. Writes the products of the rows, too.
+    pub(super) fn powers(
         &self,
         from: usize,
         columns: Range<usize>,
-        p: &[E],
-        q: &[E],
+        [p, q]: [&[E]; 2],
+        dots: Dots<'_, E>,
         out: &mut [E],
     ) {
-        let (d, width) = (self.d, q.len());
+        let sums = matches!(self.kind, Kind::Values | Kind::MatrixProduct) || self.d > MOST;
+        if sums {
+            self.sums(from, p.len(), columns.clone(), out);
+        }
+        let d = if sums { 0 } else { self.d };
+        let origin = Origin { d, x: &self.x[from * d..], p, y: &self.y, start: columns.start, q };
         match self.kind {
-            Kind::Square => self.sums::<Square, M>(from, columns, p, q, out),
-            Kind::Root => self.sums::<Root, M>(from, columns, p, q, out),
-            Kind::Product => self.sums::<Product, M>(from, columns, p, q, out),
+            Kind::Square | Kind::Values => origin.write::<Square>(dots, out),
+            Kind::Root => origin.write::<Root>(dots, out),
+            Kind::Product | Kind::MatrixProduct => origin.write::<Product>(dots, out),
+        }
+    }
+
+    /// Sums over coordinates, or costs.
+    fn sums(&self, from: usize, rows: usize, columns: Range<usize>, out: &mut [E]) {
+        let d = self.d;
+        match self.kind {
+            Kind::Square | Kind::Root => self.add_up::<Square>(from, rows, columns, out),
+            Kind::Product => self.add_up::<Product>(from, rows, columns, out),
             Kind::MatrixProduct => {
-                let x = Matrix::new(&self.x[from * d..(from + p.len()) * d], p.len(), d);
+                let x = Matrix::new(&self.x[from * d..(from + rows) * d], rows, d);
                 let y = &self.y[columns.start * d..columns.end * d];
-                let y = Matrix::new(y, width, d).transposed();
-                multiply_here(x, y, out, width, Into::Overwrite);
-                for (p, out) in p.iter().zip(out.chunks_exact_mut(width)) {
-                    contracted!(finish::<E, Product, M>(*p, q, out));
-                }
+                let y = Matrix::new(y, columns.len(), d).transposed();
+                multiply_here(x, y, out, columns.len(), Into::Overwrite);
             }
             Kind::Values => {
-                for (i, (p, out)) in p.iter().zip(out.chunks_exact_mut(width)).enumerate() {
+                for (i, out) in out.chunks_exact_mut(columns.len()).enumerate() {
                     self.values(from + i, columns.clone(), out);
-                    contracted!(finish::<E, Minus, M>(*p, q, out));
                 }
             }
         }
     }
 
-    fn sums<S: Shape, M: Finish>(
-        &self,
-        from: usize,
-        columns: Range<usize>,
-        p: &[E],
-        q: &[E],
-        out: &mut [E],
-    ) {
-        let (d, width, m) = (self.d, q.len(), self.offsets[1].len());
-        let x = &self.x[from * d..(from + p.len()) * d];
+    fn add_up<S: Shape>(&self, from: usize, rows: usize, columns: Range<usize>, out: &mut [E]) {
+        let (d, m) = (self.d, self.offsets[1].len());
+        let x = &self.x[from * d..(from + rows) * d];
         // Coordinate k of the targets.
         let y = |k: usize| &self.y[k * m + columns.start..k * m + columns.end];
-        let power = std::any::TypeId::of::<M>() == std::any::TypeId::of::<Power>();
-        match d {
-            2 if power => return contracted!(rows_of_2::<E, S>(x, [y(0), y(1)], p, q, out)),
-            3 if power => return contracted!(rows_of_3::<E, S>(x, [y(0), y(1), y(2)], p, q, out)),
-            _ => {}
-        }
-        for ((x, p), out) in x.chunks_exact(d).zip(p).zip(out.chunks_exact_mut(width)) {
+        for (x, out) in x.chunks_exact(d).zip(out.chunks_exact_mut(columns.len())) {
             out.fill(E::zero());
             let few = d - d % 4;
             for k in (0..few).step_by(4) {
@@ -213,7 +221,6 @@ impl<'a, E: Real> Tiles<'a, E> {
             for (k, x) in x.iter().enumerate().skip(few) {
                 contracted!(add_1::<E, S>(*x, y(k), out));
             }
-            contracted!(finish::<E, S, M>(*p, q, out));
         }
     }
 
@@ -234,20 +241,6 @@ impl<'a, E: Real> Tiles<'a, E> {
                 }
             }
         }
-    }
-}
-
-/// Minus a cost.
-struct Minus;
-
-impl Shape for Minus {
-    #[inline(always)]
-    fn add<E: Real, T: Contract>(_: E, y: E, sum: E) -> E {
-        sum + y
-    }
-    #[inline(always)]
-    fn exponent<E: Real>(base: E, sum: E) -> E {
-        base - sum
     }
 }
 

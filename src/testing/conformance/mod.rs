@@ -8,6 +8,7 @@
 //! | [`check_potential`] | [`Potential`](crate::function::Potential) | order of the batch; recorded values are the values |
 //! | [`check_input_gradient_of`] | [`InputGradient`](crate::function::InputGradient) | ∇f and `slopes` against the tape |
 //! | [`check_map`] | [`TransportMap`](crate::function::TransportMap) | images do not depend on other points |
+//! | [`check_velocity`] | [`Velocity`](crate::function::Velocity) | velocities do not depend on other points |
 //! | [`check_sampler`] | [`Sampler`](crate::problem::Sampler) | pure in the key; as many points as asked for |
 //!
 //! Each returns `Ok(())` or a sentence for every law that is broken.
@@ -16,11 +17,13 @@ mod cost;
 mod estimator;
 mod function;
 mod sampler;
+mod velocity;
 
 pub use cost::{check_cost, check_twist};
 pub use estimator::check_estimator;
 pub use function::{check_input_gradient_of, check_map, check_potential};
 pub use sampler::check_sampler;
+pub use velocity::check_velocity;
 
 /// Broken laws, a sentence each.
 pub type Broken = Vec<String>;

@@ -1,0 +1,182 @@
+//! Digits to letters: {0, 1, 8} → {O, I, B} of EMNIST, by FM, OT-FM and UOT-FM (arXiv:2311.15100).
+//!
+//!     cargo run --release --example emnist_translation -- train --data DIR \
+//!         --config base --config emnist --config uot-fm --seed 0,1,2
+//!     cargo run --release --example emnist_translation -- eval --data DIR --run FOLDER --step 2500
+//!
+//! `DIR` holds `emnist_018_OIB.npz`. There are as many 8s as 0s but few Bs: a plan that keeps both
+//! marginals must turn 8s into other letters, one that relaxes the source need not. `train` makes the runs
+//! that are not finished and evaluates their last step; `eval` evaluates any stored step of a run. A
+//! `--config` is a file, or the name of one in `settings/` beside this source; later ones overrule, and
+//! `--set training.batch_size=512` overrules all. Files in `target/emnist` (`--out`):
+//!
+//! - `features.safetensors`, `reference.json`: the classifier whose features Fréchet distances use, and
+//!   the statistics of the letters, made once;
+//! - `runs/METHOD-sSEED/`: `settings.json`, `log.csv`, `checkpoint.bin`, `velocity-STEP.safetensors`,
+//!   `scores-STEP.json`, `images-STEP.pgm`;
+//! - `scores.csv`: a line a score; the table of means over seeds is printed.
+
+mod data;
+mod features;
+mod scores;
+mod settings;
+mod training;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use brenier::train::read_settings;
+use clap::{Args, Parser, Subcommand};
+
+use data::Emnist;
+use features::Features;
+use settings::Settings;
+
+/// Digits to letters by flow matching.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Train what is not trained yet, and evaluate it.
+    Train {
+        #[command(flatten)]
+        common: Common,
+        /// Files of settings, or names of those beside the source.
+        #[arg(long = "config")]
+        configs: Vec<PathBuf>,
+        /// Seeds of initialisation and training.
+        #[arg(long = "seed", value_delimiter = ',', default_value = "0")]
+        seeds: Vec<u64>,
+    },
+    /// Evaluate a stored step of a run.
+    Eval {
+        #[command(flatten)]
+        common: Common,
+        /// The folder of the run.
+        #[arg(long)]
+        run: PathBuf,
+        /// The step; those that are stored have a file `velocity-STEP.safetensors`.
+        #[arg(long)]
+        step: u64,
+    },
+}
+
+#[derive(Args)]
+struct Common {
+    /// Folder with `emnist_018_OIB.npz`.
+    #[arg(long)]
+    data: PathBuf,
+    /// Settings that overrule the files, `table.key=value`.
+    #[arg(long = "set")]
+    sets: Vec<String>,
+    /// Where results go.
+    #[arg(long, default_value = "target/emnist")]
+    out: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().mode {
+        Mode::Train { common, configs, seeds } => train(&common, &configs, &seeds),
+        Mode::Eval { common, run, step } => eval(&common, &run, step),
+    }
+}
+
+/// The file of a name: itself, or one beside the source.
+fn file(name: &Path) -> PathBuf {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/emnist_translation/settings");
+    let named = beside.join(name).with_extension("toml");
+    if name.exists() || !named.exists() {
+        name.to_path_buf()
+    } else {
+        named
+    }
+}
+
+fn train(common: &Common, configs: &[PathBuf], seeds: &[u64]) -> anyhow::Result<()> {
+    let files: Vec<PathBuf> = configs.iter().map(|c| file(c)).collect();
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let settings = read_settings(&Settings::default(), &files, &common.sets)?;
+    let data = Emnist::read(&common.data)?;
+    let features = Features::new(&data, &common.out)?;
+    let reference = features.reference(&data, &common.out)?;
+    println!("the classifier knows {:.1} % of the test letters", 100.0 * reference.accuracy);
+    for &seed in seeds {
+        let folder = common.out.join("runs").join(format!("{}-s{seed}", settings.method.name));
+        let last = settings.training.steps;
+        training::train(&settings, seed, &data, &folder)?;
+        if scores::read(&folder, last)?.is_none() {
+            let by = (&features, &reference);
+            scores::evaluate(&settings, (seed, last), &data, by, &folder)?;
+        }
+    }
+    println!("\n{}", scores::tables(&common.out)?);
+    Ok(())
+}
+
+fn eval(common: &Common, run: &Path, step: u64) -> anyhow::Result<()> {
+    let path = run.join("settings.json");
+    let text = std::fs::read(&path).with_context(|| format!("no run in {}", run.display()))?;
+    let stored: Settings = serde_json::from_slice(&text)?;
+    let settings = read_settings(&stored, &[], &common.sets)?;
+    let name = run.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let seed = name.rsplit_once("-s").and_then(|(_, s)| s.parse().ok());
+    let seed = seed.context("the name of the folder of a run ends with -sSEED")?;
+    let data = Emnist::read(&common.data)?;
+    let features = Features::new(&data, &common.out)?;
+    let reference = features.reference(&data, &common.out)?;
+    let by = (&features, &reference);
+    let record = scores::evaluate(&settings, (seed, step), &data, by, run)?;
+    println!("{}", serde_json::to_string_pretty(&record)?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_the_methods_fit() {
+        let none: [&str; 0] = [];
+        let of = |method: &str| {
+            let files = ["base", "emnist", method].map(|n| file(Path::new(n)));
+            let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+            read_settings(&Settings::default(), &files, &none).unwrap()
+        };
+        let methods = ["fm", "ot-fm", "uot-fm"].map(of);
+        assert!(methods[0].flow_matching() != methods[1].flow_matching());
+        assert_eq!(methods[2].method.tau, [0.9, 1.0]);
+        // Everything but the pairs is the same.
+        assert_eq!(methods[0].training, methods[2].training);
+        let refused = read_settings(&Settings::default(), &[], &["training.batchsize=1"]);
+        assert!(refused.unwrap_err().to_string().contains("training.batch_size"));
+    }
+
+    #[test]
+    fn a_run_trains_and_any_stored_step_is_evaluated() {
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data").to_owned();
+        let data = std::env::var("BRENIER_DATA").unwrap_or(beside) + "/images";
+        if !Path::new(&data).join("emnist_018_OIB.npz").is_file() {
+            println!("skipped: no emnist_018_OIB.npz in {data} (set BRENIER_DATA)");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let sets = ["training.steps=4", "training.checkpoint_every=2", "training.warm_up=0"];
+        let common = Common {
+            data: data.into(),
+            sets: sets.iter().chain(&["evaluation.euler_steps=2"]).map(|s| (*s).into()).collect(),
+            out: folder.path().into(),
+        };
+        train(&common, &["uot-fm".into()], &[3]).unwrap();
+        let run = folder.path().join("runs/uot-fm-s3");
+        let last = scores::read(&run, 4).unwrap().unwrap();
+        assert!(last.frechet_mean.is_finite() && last.seed == 3 && last.evaluations == 2.0);
+        assert!(scores::read(&run, 2).unwrap().is_none());
+        eval(&Common { sets: vec!["evaluation.euler_steps=3".into()], ..common }, &run, 2).unwrap();
+        assert_eq!(scores::read(&run, 2).unwrap().unwrap().evaluations, 3.0);
+        assert!(run.join("images-4.pgm").is_file());
+    }
+}

@@ -1,0 +1,145 @@
+//! How good a stored velocity is, and the tables of all runs.
+
+use std::path::Path;
+
+use brenier::neural::path_energy;
+use brenier::prelude::*;
+use brenier::train::{write_atomically, MeanDeviation};
+use serde::{Deserialize, Serialize};
+
+use crate::data::{grid, Emnist, PAIRS, PIXELS};
+use crate::features::{Features, Reference};
+use crate::settings::Settings;
+use crate::training::{stored, Velocity16};
+
+/// Scores of a run at a step, on the test digits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub method: String,
+    pub seed: u64,
+    pub step: u64,
+    /// Fréchet distances of the images of each digit to the letters that they should become.
+    pub frechet_0_o: f64,
+    pub frechet_1_i: f64,
+    pub frechet_8_b: f64,
+    /// Their mean.
+    pub frechet_mean: f64,
+    /// Of all images to all test letters.
+    pub frechet_overall: f64,
+    /// Part of the images that the classifier takes for the right letter.
+    pub right: f64,
+    /// mean |T(x) − x|² / 256.
+    pub transport_cost: f64,
+    /// E ∫|v|² dt / 256.
+    pub path_energy: f64,
+    pub evaluations: f64,
+}
+
+impl Record {
+    fn by_pair(&self) -> [f64; 3] {
+        [self.frechet_0_o, self.frechet_1_i, self.frechet_8_b]
+    }
+}
+
+/// Scores the velocity that was stored at `step`, and draws the images of a few digits.
+pub fn evaluate(
+    settings: &Settings,
+    (seed, step): (u64, u64),
+    data: &Emnist,
+    (features, reference): (&Features, &Reference),
+    folder: &Path,
+) -> anyhow::Result<Record> {
+    let mut v: Velocity16 = build(Key::new(0));
+    weights::load(&stored(folder, step), &mut v)?;
+    let digits = &data.test_digits;
+    let x = points::<PIXELS>(digits.images.clone())?;
+    let moved = path_energy(&v, &settings.integration(), &x, &())?;
+    let image = |i: usize| &moved.end[i * PIXELS..(i + 1) * PIXELS];
+    let mut by_pair = [0.0; 3];
+    for (pair, distance) in by_pair.iter_mut().enumerate() {
+        let of = (0..digits.count()).filter(|i| digits.pairs[*i] == pair);
+        let images: Vec<f32> = of.flat_map(image).copied().collect();
+        *distance = features.statistics(&images)?.distance(&reference.by_pair[pair])?;
+    }
+    let classes = features.classes(&moved.end)?.into_iter().zip(&digits.pairs);
+    let right = classes.filter(|(class, pair)| *class == 3 + **pair).count();
+    let squares = digits.images.iter().zip(&moved.end).map(|(a, b)| f64::from(a - b).powi(2));
+    let record = Record {
+        method: settings.method.name.clone(),
+        seed,
+        step,
+        frechet_0_o: by_pair[0],
+        frechet_1_i: by_pair[1],
+        frechet_8_b: by_pair[2],
+        frechet_mean: by_pair.iter().sum::<f64>() / 3.0,
+        frechet_overall: features.statistics(&moved.end)?.distance(&reference.overall)?,
+        right: right as f64 / digits.count() as f64,
+        transport_cost: squares.sum::<f64>() / digits.images.len() as f64,
+        path_energy: moved.energy / PIXELS as f64,
+        evaluations: moved.evaluations,
+    };
+    // Twelve digits of each pair over their images.
+    let first = |pair| (0..digits.count()).filter(move |i| digits.pairs[*i] == pair).take(12);
+    let rows = (0..3).flat_map(|pair| {
+        let above = first(pair).flat_map(|i| digits.image(i));
+        above.chain(first(pair).flat_map(image)).copied().collect::<Vec<f32>>()
+    });
+    let picture = grid(&rows.collect::<Vec<f32>>(), 12);
+    write_atomically(&folder.join(format!("images-{step}.pgm")), &picture)?;
+    let text = serde_json::to_string_pretty(&record)?;
+    write_atomically(&folder.join(format!("scores-{step}.json")), text.as_bytes())?;
+    Ok(record)
+}
+
+/// The stored scores of a run at a step; none if it was not evaluated.
+pub fn read(folder: &Path, step: u64) -> anyhow::Result<Option<Record>> {
+    match std::fs::read(folder.join(format!("scores-{step}.json"))) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Writes `scores.csv` of all runs below `out`; returns the means over seeds as a Markdown table.
+pub fn tables(out: &Path) -> anyhow::Result<String> {
+    let mut records: Vec<Record> = Vec::new();
+    for entry in std::fs::read_dir(out.join("runs"))? {
+        for file in std::fs::read_dir(entry?.path())? {
+            let path = file?.path();
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            if name.starts_with("scores-") {
+                records.push(serde_json::from_slice(&std::fs::read(&path)?)?);
+            }
+        }
+    }
+    records.sort_by(|a, b| (&a.method, a.step, a.seed).cmp(&(&b.method, b.step, b.seed)));
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    records.iter().try_for_each(|r| csv.serialize(r))?;
+    write_atomically(&out.join("scores.csv"), &csv.into_inner()?)?;
+
+    let pairs = PAIRS.map(|(_, _, name)| name).join(" | ");
+    let mut table = format!(
+        "| method | step | seeds | {pairs} | mean | overall | right letter | transport cost | \
+         evaluations |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+    );
+    for same in records.chunk_by(|a, b| (&a.method, a.step) == (&b.method, b.step)) {
+        let mean = |of: &dyn Fn(&Record) -> f64| {
+            let all = MeanDeviation::of(same.iter().map(of));
+            all.map_or_else(String::new, |m| m.to_string())
+        };
+        table += &format!("| {} | {} | {} ", same[0].method, same[0].step, same.len());
+        for pair in 0..3 {
+            table += &format!("| {} ", mean(&|r| r.by_pair()[pair]));
+        }
+        let rest: [&dyn Fn(&Record) -> f64; 5] = [
+            &|r| r.frechet_mean,
+            &|r| r.frechet_overall,
+            &|r| r.right,
+            &|r| r.transport_cost,
+            &|r| r.evaluations,
+        ];
+        rest.iter().for_each(|of| table += &format!("| {} ", mean(of)));
+        table += "|\n";
+    }
+    Ok(table)
+}

@@ -1,0 +1,35 @@
+//! Networks of images and volumes as one operation: nothing between their layers becomes a tensor.
+//!
+//! A network writes down what it computes as a [`Program`], a list of [`Layer`]s over numbered values;
+//! the device runs it, and on the tape it is one operation. Inside, images lie channels last, `[sample,
+//! position, channel]`; outside a sample is a row of [`Points`], channel by channel as in PyTorch.
+//!
+//! | layer | file |
+//! |---|---|
+//! | convolution, its adjoint, linear layer, each with a slope below zero | `convolution.rs` |
+//! | batch, group and instance normalisation, with an activation | `norm.rs`, `statistics.rs` |
+//! | max pooling | `pool.rs` |
+//! | average pooling, nearest and linear upsampling | `resample.rs` |
+//! | sums, activations, concatenation | `pointwise.rs`, `arrange.rs` |
+//!
+//! A layer keeps only the values that its backward pass reads, the others go back to the pool at their
+//! last use. A new layer is one file that implements [`Layer`] and gives [`Program`] a method.
+
+mod arrange;
+mod convolution;
+#[cfg(any(test, feature = "dfdx-cuda"))]
+pub(crate) mod hosted;
+mod norm;
+mod pointwise;
+mod pool;
+mod program;
+mod resample;
+mod run;
+mod statistics;
+mod tape;
+
+pub use convolution::Weights;
+pub use norm::{NormKind, Running};
+pub use program::{Extent, Program, Value};
+pub use resample::Interpolation;
+pub use tape::{Held, LayerOp};

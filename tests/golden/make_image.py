@@ -1,0 +1,250 @@
+"""Makes image.json: layers and networks of images and volumes by torch in float64.
+
+Inputs, weights and the loss are functions of a name (`numbers`), so that the file holds results
+only: of each array a few projections on such numbers, which a wrong entry would change.
+"""
+
+import zlib
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import golden
+
+torch.set_default_dtype(torch.float64)
+
+
+def numbers(name, n):
+    """`n` numbers in [-1, 1) that depend on the name."""
+    h = np.arange(n, dtype=np.uint64) * 2654435761 + zlib.crc32(name.encode())
+    h &= 0xFFFFFFFF
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        h ^= h >> shift
+        h = (h * factor) & 0xFFFFFFFF
+    return h.astype(np.float64) / 2**31 - 1
+
+
+def tensor(name, *shape):
+    return torch.tensor(numbers(name, int(np.prod(shape))).reshape(shape))
+
+
+def parameter(name, shape):
+    """Matrices of variance 1 / fan in; weights of norms and variances near 1; else small."""
+    u = tensor(name, *shape)
+    if len(shape) > 1:
+        return u * (3 / np.prod(shape[1:])) ** 0.5
+    if name.endswith("weight") or name.endswith("running_var"):
+        return 1 + 0.3 * u
+    return 0.3 * u
+
+
+def projections(t):
+    """Σ v and Σ v u for the numbers u of "first" and "second"."""
+    v = t.detach().numpy().reshape(-1)
+    return golden.finite([float(v.sum())] + [float(v @ numbers(n, v.size)) for n in ("first", "second")])
+
+
+def record(y, inputs, parameters):
+    """Results of y and the gradients of Σ y ∘ numbers("seed")."""
+    (y * tensor("seed", *y.shape)).sum().backward()
+    return {
+        "shape": list(y.shape),
+        "y": projections(y),
+        "dx": [projections(x.grad) for x in inputs],
+        "parameters": [
+            {"name": n, "shape": list(p.shape), "gradient": projections(p.grad)}
+            for n, p in parameters
+        ],
+    }
+
+
+def layer(name, x_shape, apply, **shapes):
+    x = tensor("x", *x_shape).requires_grad_()
+    weights = {n: parameter(n, s).requires_grad_() for n, s in shapes.items()}
+    return {"name": name, "x": list(x_shape), **record(apply(x, **weights), [x], weights.items())}
+
+
+def layers():
+    image, volume = (2, 4, 6, 5), (2, 3, 4, 5, 4)
+    conv = dict(weight=(6, 4, 3, 3), bias=(6,))
+    yield layer("conv2d", image, lambda x, weight, bias: F.conv2d(x, weight, bias, padding=1), **conv)
+    yield layer("conv2d stride 2", image,
+                lambda x, weight, bias: F.conv2d(x, weight, bias, stride=2, padding=1), **conv)
+    yield layer("conv2d dilation 2", image,
+                lambda x, weight, bias: F.conv2d(x, weight, bias, dilation=2, padding=2), **conv)
+    yield layer("conv2d groups 2", image,
+                lambda x, weight, bias: F.conv2d(x, weight, bias, groups=2, padding=1),
+                weight=(6, 2, 3, 3), bias=(6,))
+    yield layer("conv2d leaky", image,
+                lambda x, weight, bias: F.leaky_relu(F.conv2d(x, weight, bias, padding=1), 0.2), **conv)
+    yield layer("conv3d", volume, lambda x, weight, bias: F.conv3d(x, weight, bias, padding=1),
+                weight=(5, 3, 3, 3, 3), bias=(5,))
+    yield layer("conv3d stride 2", volume,
+                lambda x, weight, bias: F.conv3d(x, weight, bias, stride=2, padding=1),
+                weight=(5, 3, 3, 3, 3), bias=(5,))
+    yield layer("transposed conv2d", image,
+                lambda x, weight, bias: F.conv_transpose2d(x, weight, bias, stride=2, padding=1),
+                weight=(4, 6, 4, 4), bias=(6,))
+    yield layer("transposed conv3d", volume,
+                lambda x, weight, bias: F.conv_transpose3d(x, weight, bias, stride=2),
+                weight=(3, 2, 2, 2, 2), bias=(2,))
+    yield layer("linear", image, lambda x, weight, bias: F.linear(x.flatten(1), weight, bias),
+                weight=(3, 120), bias=(3,))
+    yield layer("max pool", (2, 4, 6, 6), lambda x: F.max_pool2d(x, 2))
+    yield layer("max pool 3 2 1", image, lambda x: F.max_pool2d(x, 3, 2, 1))
+    yield layer("max pool 3d", (2, 3, 4, 4, 4), lambda x: F.max_pool3d(x, 2))
+    yield layer("average pool 3 2 1", image, lambda x: F.avg_pool2d(x, 3, 2, 1))
+    yield layer("average pool inside", image,
+                lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False))
+    yield layer("average pool 3d", volume, lambda x: F.avg_pool3d(x, 3, 2, 1))
+    yield layer("nearest", image, lambda x: F.interpolate(x, scale_factor=2))
+    yield layer("bilinear corners", image,
+                lambda x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True))
+    yield layer("bilinear edges", image,
+                lambda x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
+    yield layer("bilinear to 9 7", image,
+                lambda x: F.interpolate(x, size=(9, 7), mode="bilinear", align_corners=False))
+    yield layer("trilinear corners", volume,
+                lambda x: F.interpolate(x, scale_factor=2, mode="trilinear", align_corners=True))
+    yield layer("trilinear edges", volume,
+                lambda x: F.interpolate(x, scale_factor=2, mode="trilinear", align_corners=False))
+    affine = dict(weight=(4,), bias=(4,))
+    yield layer("batch norm", image,
+                lambda x, weight, bias: F.relu(F.batch_norm(x, None, None, weight, bias, True)), **affine)
+    yield layer("group norm", image,
+                lambda x, weight, bias: F.silu(F.group_norm(x, 2, weight, bias)), **affine)
+    yield layer("instance norm", image, lambda x: F.instance_norm(x))
+    yield layer("layer norm", image, lambda x: F.layer_norm(x, x.shape[1:]))
+    yield layer("gelu", image, F.gelu)
+
+
+class DoubleConv(nn.Module):
+    def __init__(self, i, o, mid, d):
+        super().__init__()
+        conv, norm = (nn.Conv2d, nn.BatchNorm2d) if d == 2 else (nn.Conv3d, nn.BatchNorm3d)
+        self.double_conv = nn.Sequential(
+            conv(i, mid, 3, padding=1), norm(mid), nn.ReLU(),
+            conv(mid, o, 3, padding=1), norm(o), nn.ReLU(),
+        )
+
+    def forward(self, x):
+        return self.double_conv(x)
+
+
+class Down(nn.Module):
+    def __init__(self, i, o, d):
+        super().__init__()
+        pool = nn.MaxPool2d(2) if d == 2 else nn.MaxPool3d(2)
+        self.maxpool_conv = nn.Sequential(pool, DoubleConv(i, o, o, d))
+
+    def forward(self, x):
+        return self.maxpool_conv(x)
+
+
+class Up(nn.Module):
+    def __init__(self, c, o, d):
+        super().__init__()
+        self.how = dict(mode="bilinear", align_corners=True) if d == 2 else dict(mode="nearest")
+        self.conv = DoubleConv(2 * c, o, c, d)
+
+    def forward(self, x, skip):
+        return self.conv(torch.cat([skip, F.interpolate(x, scale_factor=2, **self.how)], 1))
+
+
+class OutConv(nn.Module):
+    def __init__(self, i, o, d):
+        super().__init__()
+        self.conv = (nn.Conv2d if d == 2 else nn.Conv3d)(i, o, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class UNet(nn.Module):
+    """milesial's U-Net with upsampling by interpolation."""
+
+    def __init__(self, i, o, widths, d=2):
+        super().__init__()
+        self.inc = DoubleConv(i, widths[0], widths[0], d)
+        down = [*widths, widths[-1]]
+        up = [*reversed(widths), widths[0]]
+        self.levels = len(widths)
+        for k in range(self.levels):
+            setattr(self, f"down{k + 1}", Down(down[k], down[k + 1], d))
+            setattr(self, f"up{k + 1}", Up(up[k], up[k + 1], d))
+        self.outc = OutConv(widths[0], o, d)
+
+    def forward(self, x):
+        xs = [self.inc(x)]
+        for k in range(self.levels):
+            xs.append(getattr(self, f"down{k + 1}")(xs[-1]))
+        x = xs.pop()
+        for k in range(self.levels):
+            x = getattr(self, f"up{k + 1}")(x, xs.pop())
+        return self.outc(x)
+
+
+class Block(nn.Module):
+    def __init__(self, i, o, d):
+        super().__init__()
+        conv = nn.Conv2d if d == 2 else nn.Conv3d
+        self.conv_0 = conv(i, i, 3, padding=1)
+        self.conv_1 = conv(i, o, 3, padding=1)
+        if i != o:
+            self.conv_s = conv(i, o, 1, bias=False)
+
+    def forward(self, x):
+        shortcut = self.conv_s(x) if hasattr(self, "conv_s") else x
+        inner = F.leaky_relu(self.conv_0(x), 0.2)
+        return F.leaky_relu(shortcut + 0.1 * self.conv_1(inner), 0.2)
+
+
+class ResNetD(nn.Module):
+    """ResNet_D of WGAN-QC; volumes have a max pooling before the linear layer."""
+
+    def __init__(self, i, widths, d=2):
+        super().__init__()
+        conv, pool = (nn.Conv2d, nn.AvgPool2d) if d == 2 else (nn.Conv3d, nn.AvgPool3d)
+        blocks = [Block(widths[0], widths[0], d), Block(widths[0], widths[1], d)]
+        for a, b in zip(widths[1:], widths[2:]):
+            blocks += [pool(3, stride=2, padding=1), Block(a, a, d), Block(a, b, d)]
+        self.conv_img = conv(i, widths[0], 3, padding=1)
+        self.resnet = nn.Sequential(*blocks)
+        self.d = d
+        self.fc = nn.Linear(widths[-1] * (16 if d == 2 else 8), 1)
+
+    def forward(self, x):
+        x = self.resnet(F.leaky_relu(self.conv_img(x), 0.2))
+        if self.d == 3:
+            x = F.max_pool3d(x, 2)
+        return self.fc(x.flatten(1))
+
+
+def network(name, net, x_shape):
+    state = net.state_dict()
+    for key in state:
+        if not key.endswith("num_batches_tracked"):
+            state[key] = parameter(key, tuple(state[key].shape))
+    net.load_state_dict(state)
+    x = tensor("x", *x_shape).requires_grad_()
+    settled = projections(net.eval()(x))
+    result = {"name": name, "settled": settled, **record(net.train()(x), [x], net.named_parameters())}
+    result["running"] = [
+        {"name": k, "shape": list(v.shape), "after": projections(v)}
+        for k, v in net.state_dict().items() if "running" in k
+    ]
+    return result
+
+
+def networks():
+    yield network("ResNetD16", ResNetD(3, [3, 4, 6, 8]), (2, 3, 16, 16))
+    yield network("VolumeResNetD16", ResNetD(2, [2, 3, 4, 4], 3), (2, 2, 16, 16, 16))
+    yield network("UNet", UNet(3, 3, [3, 4, 6, 8]), (2, 3, 32, 32))
+    yield network("UNetOf3", UNet(2, 2, [4, 6, 5]), (3, 2, 16, 24))
+    yield network("VolumeUNetOf3", UNet(2, 2, [3, 4, 4], 3), (2, 2, 8, 8, 16))
+
+
+if __name__ == "__main__":
+    golden.write("image", ["torch", "numpy"], {"layers": list(layers()), "networks": list(networks())})
