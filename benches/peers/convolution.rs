@@ -105,6 +105,7 @@ where
 {
     let adam = AdamConfig::with_rate(1e-4);
     let [f, t, p, q] = Key::new(0).split();
+    let (f, t): (F, T) = (build(f), build(t));
     let mut config =
         NotConfig::<SqEuclidean> { map: adam.clone(), potential: adam, ..Default::default() };
     config.map_steps = 1;

@@ -37,8 +37,8 @@ network! {
     }
 }
 
-impl<const I: usize, const M: usize, const O: usize, E: Real, D: Engine<E>>
-    Stage<Channels<I>, E, D> for Unpooled<I, M, O, E, D>
+impl<const I: usize, const M: usize, const O: usize, E: Real, D: Engine<E>> Stage<Channels<I>, E, D>
+    for Unpooled<I, M, O, E, D>
 {
     type Output = Channels<O>;
     fn record(&self, program: &mut Program<E, D>, x: Channels<I>) -> Channels<O> {

@@ -41,9 +41,7 @@ pub use layers::{
     BatchNorm, Conv2d, Conv3d, JoinedConv2d, JoinedConv3d, NormalConv2d, NormalConv3d,
     Projection2d, Projection3d,
 };
-pub use noisy::{
-    AsNoisyImage, ConditionalNorm, ConditionalUNet, FromNoise, NoisyImageNetwork,
-};
+pub use noisy::{AsNoisyImage, ConditionalNorm, ConditionalUNet, FromNoise, NoisyImageNetwork};
 pub use resnet::{
     Head2d, Head3d, ResNetD128, ResNetD128Blocks, ResNetD16, ResNetD16Blocks, ResNetD32,
     ResNetD32Blocks, ResNetD64, ResNetD64Blocks, ResidualBlock2d, ResidualBlock3d, VolumeResNetD16,

@@ -101,8 +101,8 @@ network! {
     }
 }
 
-impl<const C: usize, const Z: usize, E: Real, D: Engine<E>>
-    Stage<(Channels<C>, Channels<Z>), E, D> for ConditionalNorm<C, Z, E, D>
+impl<const C: usize, const Z: usize, E: Real, D: Engine<E>> Stage<(Channels<C>, Channels<Z>), E, D>
+    for ConditionalNorm<C, Z, E, D>
 {
     type Output = Channels<C>;
     fn record(

@@ -22,7 +22,7 @@ mod arrange;
 mod attention;
 mod convolution;
 mod embed;
-#[cfg(any(test, feature = "dfdx-cuda"))]
+#[cfg(feature = "dfdx-cuda")]
 pub(crate) mod hosted;
 mod modulate;
 mod norm;
