@@ -13,7 +13,8 @@ fn golden(name: &str) -> PathBuf {
 
 /// The matrix that `make_cells.py` describes.
 fn matrix(factor: f32) -> Vec<f32> {
-    let entry = |i: usize, j: usize| if (i + j) % 2 == 0 { (i + 10 * j) as f32 } else { 0.0 };
+    let entry =
+        |i: usize, j: usize| if (i + j).is_multiple_of(2) { (i + 10 * j) as f32 } else { 0.0 };
     (0..20).map(|p| factor * entry(p / 4, p % 4)).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::solver::Gaussian;
 const BATCH: usize = 64;
 
 /// A network that gives each image a list of numbers.
-pub trait Embedding {
+pub trait ImageFeatures {
     /// How many.
     fn width(&self) -> usize;
 
@@ -22,7 +22,7 @@ pub trait Embedding {
     fn embed(&self, images: &Images) -> Result<Vec<f32>>;
 }
 
-impl Embedding for InceptionV3 {
+impl ImageFeatures for InceptionV3 {
     fn width(&self) -> usize {
         FEATURES
     }
@@ -31,7 +31,7 @@ impl Embedding for InceptionV3 {
     }
 }
 
-impl Embedding for Features {
+impl ImageFeatures for Features {
     fn width(&self) -> usize {
         match self.backbone() {
             Backbone::AlexNet => 256,
@@ -47,7 +47,7 @@ impl Embedding for Features {
 ///
 /// # Errors
 /// Those of the network; [`Error::Shape`](crate::Error::Shape) for fewer than two images.
-pub fn feature_statistics(network: &impl Embedding, images: &Images) -> Result<Gaussian> {
+pub fn feature_statistics(network: &impl ImageFeatures, images: &Images) -> Result<Gaussian> {
     let mut moments = Moments::new(network.width())?;
     let indices: Vec<usize> = (0..images.len()).collect();
     for batch in indices.chunks(BATCH) {
@@ -62,6 +62,6 @@ pub fn feature_statistics(network: &impl Embedding, images: &Images) -> Result<G
 ///
 /// # Errors
 /// Those of [`feature_statistics`].
-pub fn feature_distance(network: &impl Embedding, x: &Images, y: &Images) -> Result<f64> {
+pub fn feature_distance(network: &impl ImageFeatures, x: &Images, y: &Images) -> Result<f64> {
     frechet_distance(&feature_statistics(network, x)?, &feature_statistics(network, y)?)
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`Lpips`] | the distance LPIPS v0.1 of two images, by AlexNet or VGG16 |
 //! | [`Perceptual`] | a [`Cost`](crate::geometry::Cost) between images, differentiable |
-//! | [`Features`], [`InceptionV3`] | networks as an [`Embedding`] |
+//! | [`Features`], [`InceptionV3`] | networks as an [`ImageFeatures`] |
 //! | [`feature_distance`] | the Fréchet distance of embedded images; FID |
 //!
 //! The weights are the user's, in safetensors files with the names of torchvision:
@@ -39,7 +39,7 @@ mod unit;
 mod weights;
 
 pub use features::{Backbone, Features};
-pub use fid::{feature_distance, feature_statistics, Embedding};
+pub use fid::{feature_distance, feature_statistics, ImageFeatures};
 pub use inception::{Borders, InceptionForm, InceptionV3, LastPool};
 pub use lpips::Lpips;
 pub use perceptual::{Perceptual, PerceptualWeights};
