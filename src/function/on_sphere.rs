@@ -63,7 +63,7 @@ where
         for row in unit.chunks_exact_mut(N) {
             let norm = dot(row, row).sqrt();
             let inverse = if norm > E::zero() { norm.recip() } else { E::zero() };
-            row.iter_mut().for_each(|v| *v = *v * inverse);
+            row.iter_mut().for_each(|v| *v *= inverse);
             scales.push(radius * inverse);
         }
         let image = unit.iter().map(|v| radius * *v).collect();

@@ -44,13 +44,13 @@ impl<E: Real, C: RowCost<E>> RowCost<E> for Scaled<C> {
     fn value_and_gradient(&self, x: &[E], y: &[E], dy: &mut [E]) -> E {
         let factor = E::of(self.factor);
         let value = self.cost.value_and_gradient(x, y, dy);
-        dy.iter_mut().for_each(|d| *d = *d * factor);
+        dy.iter_mut().for_each(|d| *d *= factor);
         factor * value
     }
     fn value_and_source_gradient(&self, x: &[E], y: &[E], dx: &mut [E]) -> E {
         let factor = E::of(self.factor);
         let value = self.cost.value_and_source_gradient(x, y, dx);
-        dx.iter_mut().for_each(|d| *d = *d * factor);
+        dx.iter_mut().for_each(|d| *d *= factor);
         factor * value
     }
 }
