@@ -9,10 +9,11 @@
 //! `velocity.safetensors`, and `images.safetensors` with the array `images` `[n, N]`, where the flow takes
 //! the source latents, in their units and order. `--steps 0` moves latents by a trained velocity.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure, Context};
-use brenier::data::read_npz;
+use brenier::data::{read_safetensors, Array, Npz};
 use brenier::neural::{flow, Draws, FlowPath, Pairing};
 use brenier::prelude::*;
 use brenier::solver::{Epsilon, MinibatchCoupling, OdeConfig, SinkhornConfig, Stop};
@@ -73,21 +74,22 @@ impl<const N: usize> Sampler<N> for Latents {
 
 impl Latents {
     fn read(path: &Path, name: Option<&str>) -> anyhow::Result<Self> {
-        let arrays: Vec<(String, Vec<usize>, Vec<f32>)> = match path.extension() {
+        let arrays: BTreeMap<String, Array<f32>> = match path.extension() {
             Some(e) if e == "npz" => {
-                let single = |v: Vec<f64>| v.into_iter().map(|v| v as f32).collect();
-                read_npz(path)?.into_iter().map(|(k, a)| (k, a.shape, single(a.values))).collect()
+                let mut file = Npz::open(path)?;
+                let names = file.names().into_iter();
+                names.map(|name| file.array(&name).map(|a| (name, a))).collect::<Result<_>>()?
             }
-            _ => weights::read(path)?.into_iter().map(|a| (a.name, a.shape, a.values)).collect(),
+            _ => read_safetensors(path)?,
         };
-        let names: Vec<&str> = arrays.iter().map(|a| a.0.as_str()).collect();
+        let names: Vec<&str> = arrays.keys().map(String::as_str).collect();
         let chosen = match name {
-            Some(name) => arrays.iter().find(|a| a.0 == name),
-            None if arrays.len() == 1 => arrays.first(),
+            Some(name) => arrays.get(name),
+            None if arrays.len() == 1 => arrays.values().next(),
             None => None,
         };
         let of = || format!("{}: choose one of its arrays, {}", path.display(), names.join(", "));
-        let (_, shape, values) = chosen.with_context(of)?;
+        let Array { shape, values } = chosen.with_context(of)?;
         ensure!(shape.len() > 1 && shape[0] > 0, "{}: shape {shape:?}", path.display());
         let width = shape[1..].iter().product();
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
