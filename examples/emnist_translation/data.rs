@@ -1,9 +1,9 @@
 //! Digits and letters of EMNIST, 16 × 16 pixels in [−1, 1].
 
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{ensure, Context};
-use brenier::data::Npz;
 use brenier::prelude::*;
 use rand::seq::SliceRandom;
 
@@ -61,8 +61,13 @@ impl Emnist {
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join("emnist_018_OIB.npz");
         let open = || format!("cannot read {} (give its folder by --data)", path.display());
-        let mut archive = Npz::open(&path).with_context(open)?;
-        let (images, labels) = (archive.array::<u8>("x")?.values, archive.array::<u8>("y")?.values);
+        let mut archive = zip::ZipArchive::new(std::fs::File::open(&path).with_context(open)?)?;
+        let mut array = |name: &str| -> anyhow::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            archive.by_name(name).with_context(open)?.read_to_end(&mut bytes)?;
+            Ok(npyz::NpyFile::new(&bytes[..])?.into_vec::<u8>()?)
+        };
+        let (images, labels) = (array("x.npy")?, array("y.npy")?);
         ensure!(images.len() == 784 * labels.len(), "{}: not 28 × 28 pixels", path.display());
         let mut all = Self::default();
         for (pair, (digit, letter, _)) in PAIRS.into_iter().enumerate() {
