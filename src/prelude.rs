@@ -8,12 +8,13 @@ pub use crate::error::{Error, Result};
 pub use crate::function::{
     build, pretrain_identity, AdamConfig, Clip, ConditionalPotential, Decay, DenseIcnn,
     Displacement, FreeMap, GradientMap, InputGradient, Joined, Learner, MapNetwork, Mlp, Negated,
-    NegativeAbs, NegativeSoftplus, NonPositive, PlusHalfSquare, Positive, Potential, PotentialMap,
-    ResidualMlp, Schedule, StochasticMap, TransportMap, Velocity, VelocityMlp, ZeroPotential,
+    NegativeAbs, NegativeSoftplus, NonPositive, OnSphere, PlusHalfSquare, Positive, Potential,
+    PotentialMap, ResidualMlp, Schedule, StochasticMap, TransportMap, Velocity, VelocityMlp,
+    ZeroPotential,
 };
 pub use crate::geometry::{
     Cosine, Cost, DistanceKernel, Euclidean, FnCost, GaussianKernel, HalfSqEuclidean, KernelCost,
-    LaplacianKernel, NegDot, PNorm, RowCost, SqEuclidean, WeakQuadratic,
+    LaplacianKernel, NegDot, PNorm, RowCost, Scaled, SqEuclidean, WeakQuadratic,
 };
 pub use crate::neural::{
     batch_dual_init, batch_dual_step, enot_init, enot_step, flow_matching_init, flow_matching_step,

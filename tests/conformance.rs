@@ -310,6 +310,7 @@ fn costs() {
     assert_eq!(check_cost::<3, _>(&Euclidean), Ok(()));
     assert_eq!(check_cost::<3, _>(&Cosine), Ok(()));
     assert_eq!(check_cost::<3, _>(&NegDot), Ok(()));
+    assert_eq!(check_cost::<3, _>(&Scaled::new(Cosine, 3.0).unwrap()), Ok(()));
     assert_eq!(check_cost::<17, _>(&NegDot), Ok(()));
     assert_eq!(check_cost::<3, _>(&DistanceKernel::new(1.5).unwrap()), Ok(()));
     assert_eq!(check_cost::<3, _>(&DistanceKernel::default()), Ok(()));
@@ -348,6 +349,7 @@ fn networks() {
     assert_eq!(check_map::<3, _>(&GradientMap(v)), Ok(()));
     let map: Displacement<Mlp<3, 9, 1, 3, Relu, f64>> = Displacement(module(4, 0.5));
     assert_eq!(check_map::<3, _>(&map), Ok(()));
+    assert_eq!(check_map::<3, _>(&OnSphere { inner: map, radius: 2.0 }), Ok(()));
 }
 
 #[test]

@@ -8,10 +8,27 @@ use brenier::prelude::*;
 use brenier_emulator::{exclusive, Session, Settings};
 use dfdx::tensor::Cuda;
 
-/// The emulated device for one test, if it is wanted. The sums of `dfdx` leave before a barrier.
-fn emulated() -> Option<Session> {
-    let wanted = std::env::var_os("BRENIER_CUDA").is_some_and(|v| v == "emulated");
-    wanted.then(|| exclusive(Settings { early_exit: true, ..Settings::default() }))
+/// The emulated device for one test, if it is wanted.
+struct Emulated(Option<Session>);
+
+impl Emulated {
+    /// The sums of `dfdx` leave before a barrier.
+    fn new() -> Self {
+        let wanted = std::env::var_os("BRENIER_CUDA").is_some_and(|v| v == "emulated");
+        Self(wanted.then(|| exclusive(Settings { early_exit: true, ..Settings::default() })))
+    }
+}
+
+impl Drop for Emulated {
+    /// What the checkers found fails the test.
+    fn drop(&mut self) {
+        let reports = self.0.as_ref().map(Session::take_reports).unwrap_or_default();
+        if std::thread::panicking() {
+            println!("{reports:#?}");
+        } else {
+            assert!(reports.is_empty(), "{reports:#?}");
+        }
+    }
 }
 
 type OnCuda<const N: usize> = Batch<N, f32, Cuda>;
@@ -37,7 +54,7 @@ macro_rules! compare {
     ($name:ident, $parts:expr, |$batch:ident, $d:ident| $step:expr) => {
         #[test]
         fn $name() {
-            let _session = emulated();
+            let _device = Emulated::new();
             let host = batch($parts);
             let cuda: OnCuda<2> = host.on(&Cuda::default());
             let on_host = {

@@ -249,6 +249,19 @@ fn norms_and_activations() {
     });
 }
 
+#[test]
+fn attention_and_embeddings() {
+    layer::<72, 24>("attention", Extent::image(12, 3, 2), |p, x, _| {
+        p.attention(x, 2);
+    });
+    layer::<1, 8>("sinusoidal", Extent::vector(1), |p, x, _| {
+        p.sinusoidal(x, 8);
+    });
+    layer::<1, 8>("edm", Extent::vector(1), |p, x, _| {
+        p.edm_embedding(x, 8);
+    });
+}
+
 /// A network with the names, shapes, values, gradients and running statistics of PyTorch.
 fn network<const N: usize, const M: usize, P>(name: &str)
 where
@@ -306,6 +319,10 @@ fn networks_are_those_of_pytorch() {
     );
     network::<3072, 3072, AsImage<3, 32, 32, UNet<3, 3, 3, 4, 6, 8, f64>>>("UNet");
     network::<768, 768, AsImage<2, 16, 24, UNetOf3<2, 2, 4, 6, 5, f64>>>("UNetOf3");
+    type Coder = AutoEncoder<2, 4, 2, 1, 2, 4, 8, 16, 32, f64>;
+    network::<4096, 4096, AsImage<2, 32, 64, Coder>>("AutoEncoder");
+    type Conditional = ConditionalUNet<2, 2, 3, 2, 3, 4, 5, f64>;
+    network::<2051, 2048, AsNoisyImage<2, 32, 32, 3, 2048, Conditional>>("ConditionalUNet");
     network::<2048, 2048, AsVolume<2, 8, 8, 16, VolumeUNetOf3<2, 2, 3, 4, 4, f64>>>(
         "VolumeUNetOf3",
     );

@@ -33,6 +33,23 @@ fn signed_potentials() {
     check(&Positive(net), |v| (1.0 + v.exp()).ln(), &inner);
 }
 
+/// Images on the sphere, and the gradients through the projection onto it.
+#[test]
+fn maps_onto_the_sphere() {
+    type Net = OnSphere<Mlp<3, 8, 1, 3, Silu, f64>>;
+    let map = Net { inner: common::module(5, 0.7), radius: 2.0 };
+    let x: Points<3, f64> = cloud(6, 10);
+    for y in rows(&map.forward(x.clone())).chunks(3) {
+        assert!((y.iter().map(|v| v * v).sum::<f64>().sqrt() - 2.0).abs() < 1e-12);
+    }
+    let target: Points<3, f64> = cloud(7, 10);
+    let loss = |y: Points<3, f64, Cpu, _>| (y * target.clone()).square().sum();
+    let error = check_input_gradient(&x, |x| loss(map.forward(x)));
+    assert!(error.relative < 1e-7, "{error:?}");
+    let error = check_parameter_gradient(&map, |map, g| loss(map.forward(x.trace(g))));
+    assert!(error.relative < 1e-7, "{error:?}");
+}
+
 /// P uniform on [0, 1], Q uniform on [½, 1½], cost ½|x − y|². At w = 1 the map is x + ½ and costs ⅛. In the
 /// limit of large w it is max(x, ½) and costs ½ ∫ (½ − x)² dx over [0, ½], which is 1/48; points of Q above 1
 /// are not used.

@@ -9,7 +9,7 @@ use brenier::data::{read_npz, Array, ImageShape, Images, PixelRange};
 use brenier::geometry::Cost;
 use brenier::random::Key;
 use brenier::score::frechet_distance;
-use brenier::score::perception::*;
+use brenier::score::perception::{Embedding, *};
 use brenier::tensor::{points, rows};
 use brenier::Error;
 use dfdx::prelude::*;

@@ -9,9 +9,11 @@ use std::io::BufRead;
 use std::time::{Duration, Instant};
 
 use brenier::function::image::*;
+use brenier::function::AdamConfig;
 use brenier::ops::*;
 use brenier::prelude::*;
 use cpu_time::ProcessTime;
+use dfdx::prelude::*;
 
 type Training = Box<dyn FnMut() -> Result<()>>;
 
@@ -103,12 +105,13 @@ where
 {
     let adam = AdamConfig::with_rate(1e-4);
     let [f, t, p, q] = Key::new(0).split();
+    let (f, t): (F, T) = (build(f), build(t));
     let mut config =
         NotConfig::<SqEuclidean> { map: adam.clone(), potential: adam, ..Default::default() };
     config.map_steps = 1;
     let source = points(p.normal(config.source_parts() * n * N))?;
     let batch = Batch::new(source, points(q.normal(n * N))?)?;
-    let mut state = Some(not_init::<_, F, T>(&config, build(f), build(t))?);
+    let mut state = Some(not_init(&config, f, t)?);
     Ok(Box::new(move || {
         if let Some(s) = state.take() {
             state = Some(not_step(&config, s, &batch, Key::new(0))?.0);

@@ -38,6 +38,7 @@ mod samples;
 mod standardised;
 mod table;
 pub mod transform;
+mod von_mises_fisher;
 mod w2_benchmark;
 
 pub use array::Array;
@@ -61,4 +62,5 @@ pub use safetensors::read_safetensors;
 pub use samples::Samples;
 pub use standardised::Standardised;
 pub use table::{read_table, Column, Delimiter, Table};
+pub use von_mises_fisher::VonMisesFisher;
 pub use w2_benchmark::w2_benchmark_pair;

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dfdx::nn::tensor_collection::*;
+use dfdx::optim::UnusedTensors;
 use dfdx::prelude::*;
 
 use super::adam::{AdamConfig, Clip, Decay};
@@ -149,7 +150,14 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
     /// Gradients of the parameters, all zero.
     fn gradients(&self) -> Gradients<E, D> {
         let kept = self.spare.slot().take();
-        kept.unwrap_or_else(|| self.params.alloc_grads())
+        kept.unwrap_or_else(|| {
+            let mut gradients = self.params.alloc_grads();
+            // What a network leaves for its running statistics outlives the backward pass too.
+            let mut running = Running(UnusedTensors::default());
+            walk(P::iter_tensors(&mut RecursiveWalker { m: &self.params, f: &mut running }));
+            gradients.retain_leafs(&running.0.ids);
+            gradients
+        })
     }
 
     /// The module at data `x`, recorded for a gradient in its parameters, and a place where the
@@ -238,6 +246,26 @@ fn finite(what: &str, value: f64) -> Result<()> {
 
 fn walk<M, X: std::fmt::Debug>(walked: std::result::Result<Option<M>, X>) {
     walked.expect("memory for the parameters");
+}
+
+/// The tensors that are not trained.
+struct Running(UnusedTensors);
+
+impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Running {
+    type Viewer = ViewTensorRef;
+    type Err = <D as HasErr>::Err;
+    type E2 = E;
+    type D2 = D;
+    fn visit<S: Shape>(
+        &mut self,
+        options: TensorOptions<S, E, D>,
+        t: &Tensor<S, E, D>,
+    ) -> std::result::Result<Option<Tensor<S, E, D>>, Self::Err> {
+        if !options.do_gradient_update {
+            self.0.add(t);
+        }
+        Ok(None)
+    }
 }
 
 struct Norm<'a, E: Real, D: Engine<E>> {

@@ -16,6 +16,7 @@
 //! | f with the map it makes with a cost | [`PotentialMap<F>`](PotentialMap) | potential, [`MapNetwork`] |
 //! | a map in the same place | [`FreeMap<M>`](FreeMap) | [`MapNetwork`] |
 //! | x − ∇h*(M(x)) | [`ConjugateMap<M>`](ConjugateMap) | map |
+//! | r M(x) / \|M(x)\| | [`OnSphere<M>`](OnSphere) | map |
 //! | networks of images and volumes | [`image`] | maps and potentials |
 //! | (x, z) ↦ F(x, z) of F with N + Z inputs | [`Joined<Z, M, F>`](Joined) | [`StochasticMap`], [`ConditionalPotential`] |
 //! | −\|f\|, −log(1 + eᶠ), 0 | [`NegativeAbs<F>`](NegativeAbs), [`NegativeSoftplus<F>`](NegativeSoftplus), [`ZeroPotential`] | [`NonPositive`] potential |
@@ -33,6 +34,7 @@ mod learner;
 mod map_network;
 mod mlp;
 mod module;
+mod on_sphere;
 mod parameters;
 mod potential;
 mod pretrain;
@@ -49,6 +51,7 @@ pub use joined::{ConditionalPotential, Joined, StochasticMap};
 pub use learner::{Descent, Learner};
 pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
+pub use on_sphere::OnSphere;
 pub use parameters::{arrays, build, replace, NamedArray};
 pub use potential::{
     Displacement, GradientMap, InputGradient, Negated, PlusHalfSquare, Potential, TransportMap,

@@ -10,6 +10,7 @@
 //! | [`NegDot`] | −⟨x, y⟩ | the maximin form of the Wasserstein-2 benchmark |
 //! | [`Elastic`] | ½\|x − y\|² + r(x − y), with [`L1`] or [`Stvs`] | ott-jax `RegTICost` |
 //! | [`DistanceKernel`], [`GaussianKernel`], [`LaplacianKernel`] | ½\|u(x) − u(y)\|² of a [`Kernel`] | geomloss kernel norms |
+//! | [`Scaled`] | a multiple of another | |
 //! | [`FnCost`] | a closure of yours | |
 //! | [`FnDifference`] | h(x − y), closures of yours | ott-jax `TICost` |
 //!
@@ -28,6 +29,7 @@ mod elastic;
 mod euclidean;
 mod kernel;
 mod p_norm;
+mod scaled;
 mod translation;
 mod weak;
 
@@ -38,6 +40,7 @@ pub use elastic::{Elastic, Regulariser, Stvs, L1};
 pub use euclidean::{Euclidean, HalfSqEuclidean, SqEuclidean};
 pub use kernel::{DistanceKernel, GaussianKernel, Kernel, LaplacianKernel};
 pub use p_norm::PNorm;
+pub use scaled::Scaled;
 pub use translation::{FnDifference, TranslationInvariant};
 pub(crate) use weak::check_samples;
 pub use weak::{conditional_variance, weak_costs, KernelCost, WeakCost, WeakQuadratic};

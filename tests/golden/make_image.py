@@ -118,6 +118,26 @@ def layers():
     yield layer("instance norm", image, lambda x: F.instance_norm(x))
     yield layer("layer norm", image, lambda x: F.layer_norm(x, x.shape[1:]))
     yield layer("gelu", image, F.gelu)
+    yield layer("attention", (2, 12, 3, 2), attention)
+    yield layer("sinusoidal", (3, 1), sinusoidal)
+    yield layer("edm", (3, 1), edm)
+
+
+def attention(x):
+    """Two heads over positions; queries, keys and values are thirds of the channels."""
+    q, k, v = (t.reshape(len(t), 2, -1, x[0, 0].numel()).transpose(2, 3) for t in x.chunk(3, 1))
+    y = F.scaled_dot_product_attention(q, k, v)
+    return y.transpose(2, 3).reshape(len(x), -1, *x.shape[2:])
+
+
+def sinusoidal(t):
+    w = 10000 ** -(torch.arange(4) / 3)
+    return torch.cat([torch.sin(t * w), torch.cos(t * w)], 1)
+
+
+def edm(t):
+    w = 10000 ** -(torch.arange(4) / 4)
+    return torch.cat([torch.cos(t * w), torch.sin(t * w)], 1)
 
 
 class DoubleConv(nn.Module):
@@ -222,6 +242,75 @@ class ResNetD(nn.Module):
         return self.fc(x.flatten(1))
 
 
+class Unpooled(nn.Module):
+    def __init__(self, i, o, d=2):
+        super().__init__()
+        self.conv = DoubleConv(i, o, i // 2, d)
+
+    def forward(self, x):
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        return self.conv(x)
+
+
+class AutoEncoder(nn.Module):
+    """The U-Net without skips of NOT-AE."""
+
+    def __init__(self, c, base, latent):
+        super().__init__()
+        w = [base, 2 * base, 4 * base, 8 * base, 8 * base, latent]
+        self.inc = DoubleConv(c, base, base, 2)
+        for k in range(5):
+            setattr(self, f"down{k + 1}", Down(w[k], w[k + 1], 2))
+        for k, (i, o) in enumerate([(latent, 16 * base), (16 * base, 4 * base), (4 * base, 2 * base),
+                                    (2 * base, base), (base, base)]):
+            setattr(self, f"up{k}", Unpooled(i, o))
+        self.outc = OutConv(base, c, 2)
+
+    def forward(self, x):
+        x = self.inc(x)
+        for k in range(5):
+            x = getattr(self, f"down{k + 1}")(x)
+        for k in range(5):
+            x = getattr(self, f"up{k}")(x)
+        return self.outc(x)
+
+
+class CondNorm(nn.Module):
+    def __init__(self, c, z):
+        super().__init__()
+        self.shift_conv = nn.Sequential(nn.Conv2d(z, c, 1), nn.ReLU())
+        self.scale_conv = nn.Sequential(nn.Conv2d(z, c, 1), nn.ReLU())
+
+    def forward(self, x, z):
+        mean = x.mean((2, 3), keepdim=True)
+        var = x.var((2, 3), keepdim=True)
+        z = z[:, :, None, None]
+        return (x - mean) * torch.rsqrt(var + 1e-5) * self.scale_conv(z) + self.shift_conv(z)
+
+
+class ConditionalUNet(UNet):
+    """CUNet of kernel neural optimal transport; image and noise one after the other."""
+
+    def __init__(self, c, z, widths):
+        super().__init__(c, c, widths)
+        self.z = z
+        for k, w in enumerate(reversed(widths)):
+            setattr(self, f"adain{k + 1}", CondNorm(w, z))
+
+    def forward(self, both):
+        n = both.shape[1] - self.z
+        side = round((n / self.outc.conv.out_channels) ** 0.5)
+        x, z = both[:, :n].reshape(len(both), -1, side, side), both[:, n:]
+        xs = [self.inc(x)]
+        for k in range(self.levels):
+            xs.append(getattr(self, f"down{k + 1}")(xs[-1]))
+        x = xs.pop()
+        for k in range(self.levels):
+            x = getattr(self, f"adain{k + 1}")(x, z)
+            x = getattr(self, f"up{k + 1}")(x, xs.pop())
+        return self.outc(x)
+
+
 def network(name, net, x_shape):
     state = net.state_dict()
     for key in state:
@@ -243,6 +332,8 @@ def networks():
     yield network("VolumeResNetD16", ResNetD(2, [2, 3, 4, 4], 3), (2, 2, 16, 16, 16))
     yield network("UNet", UNet(3, 3, [3, 4, 6, 8]), (2, 3, 32, 32))
     yield network("UNetOf3", UNet(2, 2, [4, 6, 5]), (3, 2, 16, 24))
+    yield network("AutoEncoder", AutoEncoder(2, 2, 4), (3, 2, 32, 64))
+    yield network("ConditionalUNet", ConditionalUNet(2, 3, [2, 3, 4, 5]), (3, 2 * 32 * 32 + 3))
     yield network("VolumeUNetOf3", UNet(2, 2, [3, 4, 4], 3), (2, 2, 8, 8, 16))
 
 

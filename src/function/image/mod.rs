@@ -18,24 +18,30 @@
 //! |---|---|---|
 //! | residual potential | [`ResNetD16`] … [`ResNetD128`], [`VolumeResNetD16`], [`VolumeResNetD32`] | WGAN-QC, as in arXiv:2201.12220 |
 //! | U-Net with skips | [`UNet`], [`UNetOf3`], [`VolumeUNet`], [`VolumeUNetOf3`] | milesial, as in arXiv:2201.12220 |
+//! | U-Net with noise | [`ConditionalUNet`] in [`AsNoisyImage`] | arXiv:2205.15269 |
+//! | auto-encoder | [`AutoEncoder`] | NOT-AE |
 //!
 //! Parameters have the names and shapes of the PyTorch originals, so a state dict saved as safetensors
-//! loads by name. A new network is its fields ([`network!`](self)) and the order in which they are
+//! loads by name. A new network is its fields (`network.rs`) and the order in which they are
 //! applied.
 
+mod autoencoder;
 mod dims;
 mod layers;
 mod network;
+mod noisy;
 mod resnet;
 mod stage;
 mod unet;
 mod wrap;
 
+pub use autoencoder::{AutoEncoder, Unpooled, WideConv, WidePair};
 pub use dims::{Plus, Times};
 pub use layers::{
     BatchNorm, Conv2d, Conv3d, JoinedConv2d, JoinedConv3d, NormalConv2d, NormalConv3d,
     Projection2d, Projection3d,
 };
+pub use noisy::{AsNoisyImage, ConditionalNorm, ConditionalUNet, FromNoise, NoisyImageNetwork};
 pub use resnet::{
     Head2d, Head3d, ResNetD128, ResNetD128Blocks, ResNetD16, ResNetD16Blocks, ResNetD32,
     ResNetD32Blocks, ResNetD64, ResNetD64Blocks, ResidualBlock2d, ResidualBlock3d, VolumeResNetD16,

@@ -126,6 +126,9 @@ pub(crate) fn convolve_adjoint<E: Real>(
     x: &mut [E],
     extra: Extra<E>,
 ) {
+    if by_rows(c) {
+        return rows::adjoint(c, y, weights, x, extra);
+    }
     let taps = table(Way::Adjoint, c);
     let (outputs, inputs) = (c.outputs / c.groups, c.inputs / c.groups);
     for group in 0..c.groups {

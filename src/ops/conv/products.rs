@@ -124,6 +124,7 @@ impl<E: Real> Products<'_, E> {
 /// Adds Σ x[at + place + r] · slopes to the sums of `R` places. All of `at`, `place` and `R` stay within
 /// a run that the caller has checked to be in `x`.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "registers by constant indices, see `sweep.rs`")]
 fn tile<E: Real, S: Simd, const R: usize, const Q: usize>(
     simd: S,
     x: &[E],

@@ -192,6 +192,7 @@ impl<E: Real> Work<'_, E> {
     /// The sums of one tile over some pieces, to `rows` of `target`. Every array of registers is indexed
     /// by constants, in loops small enough to be unrolled: else it would live in memory.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "registers by constant indices")]
     fn tile<S: Simd, const P: usize, const Q: usize>(
         &self,
         simd: S,

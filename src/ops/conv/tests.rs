@@ -83,7 +83,7 @@ fn agrees<E: Real>(tolerance: f64) {
         // ⟨g, w ∗ x⟩ is bilinear: its gradients are those of the formula.
         let mut gx = vec![E::one(); x.len()];
         convolve_adjoint(&c, &g, &w, &mut gx, Extra { onto: true, ..Extra::none(E::one()) });
-        gx.iter_mut().for_each(|v| *v = *v - E::one());
+        gx.iter_mut().for_each(|v| *v -= E::one());
         let (own, by_formula) = (dot(&dx, &double(&gx)), dot(&g, &naive(&c, &dx, &w)));
         let scale = (g.len() as f64 * size).max(1.0);
         assert!((own - by_formula).abs() < tolerance * scale, "{c:?}: {own} {by_formula}");

@@ -63,7 +63,7 @@ impl<E: Real> Layer<E> for Concatenated {
         }
     }
 
-    fn keeps(&self) -> Keeps {
+    fn keeps(&self, _: bool) -> Keeps {
         Keeps::default()
     }
 }

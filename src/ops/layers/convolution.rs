@@ -166,8 +166,8 @@ impl<E: Real> Layer<E> for Convolved {
         }
     }
 
-    fn keeps(&self) -> Keeps {
-        Keeps { inputs: true, output: self.slope != 1.0 }
+    fn keeps(&self, learning: bool) -> Keeps {
+        Keeps { inputs: learning, output: self.slope != 1.0 }
     }
 }
 

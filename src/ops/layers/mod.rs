@@ -8,17 +8,23 @@
 //! |---|---|
 //! | convolution, its adjoint, linear layer, each with a slope below zero | `convolution.rs` |
 //! | batch, group and instance normalisation, with an activation | `norm.rs`, `statistics.rs` |
+//! | scales and shifts from another value | `modulate.rs` |
 //! | max pooling | `pool.rs` |
 //! | average pooling, nearest and linear upsampling | `resample.rs` |
+//! | attention between positions | `attention.rs` |
+//! | sinusoidal embeddings of times and noise levels | `embed.rs` |
 //! | sums, activations, concatenation | `pointwise.rs`, `arrange.rs` |
 //!
 //! A layer keeps only the values that its backward pass reads, the others go back to the pool at their
 //! last use. A new layer is one file that implements [`Layer`] and gives [`Program`] a method.
 
 mod arrange;
+mod attention;
 mod convolution;
-#[cfg(any(test, feature = "dfdx-cuda"))]
+mod embed;
+#[cfg(feature = "dfdx-cuda")]
 pub(crate) mod hosted;
+mod modulate;
 mod norm;
 mod pointwise;
 mod pool;
@@ -29,7 +35,7 @@ mod statistics;
 mod tape;
 
 pub use convolution::Weights;
-pub use norm::{NormKind, Running};
+pub use norm::{Affine, NormKind, Running};
 pub use program::{Extent, Program, Value};
 pub use resample::Interpolation;
 pub use tape::{Held, LayerOp};

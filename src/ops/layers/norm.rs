@@ -27,7 +27,13 @@ pub enum NormKind {
     /// The positions and channels of a group of channels of a sample; with one group, all of a sample,
     /// with as many groups as channels, instance normalisation.
     Groups(usize),
+    /// The positions of each channel of a sample, the variance with Bessel's correction: what conditional
+    /// instance normalisation takes.
+    UnbiasedInstance,
 }
+
+/// Weight and bias of a norm, one number for each channel.
+pub type Affine<'a, W, B, E, D> = (&'a Tensor<W, E, D>, &'a Tensor<B, E, D>);
 
 /// Mean and variance of each channel that batch norm uses where it does not learn.
 ///
@@ -62,7 +68,7 @@ impl<E: Real, D: LayerOp<E>> Program<E, D> {
         &mut self,
         x: Value,
         kind: NormKind,
-        affine: Option<(&Tensor<W, E, D>, &Tensor<B, E, D>)>,
+        affine: Option<Affine<W, B, E, D>>,
         running: Option<Running<R, E, D>>,
     ) -> Value {
         let extent = self.extent(x);
@@ -101,7 +107,13 @@ impl<A: Activation> Normed<A> {
         match self.kind {
             NormKind::Batch => (1, samples * self.positions, self.channels),
             NormKind::Groups(groups) => (samples, self.positions, groups),
+            NormKind::UnbiasedInstance => (samples, self.positions, self.channels),
         }
+    }
+
+    /// By how much the divisor of a variance is less than the number of its summands.
+    fn lost(&self) -> usize {
+        usize::from(self.kind == NormKind::UnbiasedInstance && self.positions > 1)
     }
 
     /// Whether the running statistics are used.
@@ -134,7 +146,7 @@ impl<E: Real, A: Activation> Layer<E> for Normed<A> {
             let [mean, variance] = self.running(work.parameters);
             Coefficients::settled(mean, variance, E::of(EPSILON))
         } else {
-            Coefficients::of(x, (sets, rows, c, groups), E::of(EPSILON))
+            Coefficients::of(x, (sets, rows, c, groups), self.lost(), E::of(EPSILON))
         };
         let lines = at.lines(weight, bias);
         for_each_chunk(y, ROWS * c, |i, y| {
@@ -171,17 +183,20 @@ impl<E: Real, A: Activation> Layer<E> for Normed<A> {
         if self.running && !settled {
             self.leave_statistics(&at, rows, work.parameters, to);
         }
-        let back = at.backward_lines(weight, (&sums, &products), rows, groups, settled);
+        let back = {
+            let counts = (rows, groups, self.lost());
+            at.backward_lines(weight, (&sums, &products), counts, settled)
+        };
         to.input(0, |to, fresh| {
             for_each_chunk(to, ROWS * c, |i, to| {
                 let here = i * ROWS * c..i * ROWS * c + to.len();
                 let at = (i * ROWS, rows);
-                combine::<E>(&slopes[here.clone()], &x[here], &back, c, at.0, at.1, fresh, to);
+                combine::<E>(&slopes[here.clone()], &x[here], &back, c, at, fresh, to);
             });
         });
     }
 
-    fn keeps(&self) -> Keeps {
+    fn keeps(&self, _: bool) -> Keeps {
         Keeps { inputs: true, output: false }
     }
 }
@@ -271,14 +286,13 @@ vectorised! {
         x: &[E],
         back: &[E],
         c: usize,
-        first: usize,
-        rows: usize,
+        at: (usize, usize),
         fresh: bool,
         to: &mut [E],
     ) {
         let all = slopes.chunks_exact(c).zip(x.chunks_exact(c)).zip(to.chunks_exact_mut(c));
         for (i, ((s, x), to)) in all.enumerate() {
-            let back = of_row(back, c, 3, first + i, rows);
+            let back = of_row(back, c, 3, at.0 + i, at.1);
             let (a, (b, d)) = (&back[..c], back[c..].split_at(c));
             for i in 0..c {
                 let v = a[i] * s[i] + b[i] * x[i] + d[i];

@@ -58,7 +58,7 @@ impl<E: Real> Layer<E> for Sum {
         to.give(0, slopes);
     }
 
-    fn keeps(&self) -> Keeps {
+    fn keeps(&self, _: bool) -> Keeps {
         Keeps::default()
     }
 }
@@ -79,7 +79,7 @@ impl<E: Real, A: Activation> Layer<E> for Activate<A> {
         to.give(0, slopes);
     }
 
-    fn keeps(&self) -> Keeps {
+    fn keeps(&self, _: bool) -> Keeps {
         Keeps { inputs: !A::FROM_OUTPUT, output: A::FROM_OUTPUT }
     }
 }

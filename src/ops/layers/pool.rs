@@ -96,7 +96,7 @@ impl<E: Real> Layer<E> for Largest {
         });
     }
 
-    fn keeps(&self) -> Keeps {
+    fn keeps(&self, _: bool) -> Keeps {
         Keeps::default()
     }
 }

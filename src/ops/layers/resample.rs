@@ -175,7 +175,7 @@ impl<E: Real> Layer<E> for Resampled {
         });
     }
 
-    fn keeps(&self) -> Keeps {
+    fn keeps(&self, _: bool) -> Keeps {
         Keeps::default()
     }
 }

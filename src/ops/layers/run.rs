@@ -43,8 +43,8 @@ pub(crate) trait Layer<E: Real>: Send + Sync {
     fn forward(&self, work: Forward<E>, y: &mut [E]) -> Stash<E>;
     /// Turns the gradient of the output into those of the inputs and parameters.
     fn backward(&self, work: Backward<E>, slopes: Scratch<E>, to: &mut Slopes<E>);
-    /// What it wants kept.
-    fn keeps(&self) -> Keeps;
+    /// What it wants kept, whether its parameters are being learned or not.
+    fn keeps(&self, learning: bool) -> Keeps;
 }
 
 /// Adds to the gradient of a parameter: its number, and what to do with the buffer.
@@ -121,6 +121,11 @@ impl<E: Real> Machine<'_, E> {
         self.samples * self.extents[value].len()
     }
 
+    /// Whether parameters of a step are being learned.
+    fn learns(&self, step: &Step<E>) -> bool {
+        step.parameters.iter().any(|p| self.wanted[*p])
+    }
+
     /// Whether the gradient of each value is wanted: something that it depends on is.
     fn wanted_values(&self) -> Vec<bool> {
         let mut wanted = vec![self.wants_points; self.inputs];
@@ -137,7 +142,7 @@ impl<E: Real> Machine<'_, E> {
         let mut last = vec![0; self.extents.len()];
         last[self.extents.len() - 1] = self.steps.len();
         for (i, step) in self.steps.iter().enumerate() {
-            let keeps = step.layer.keeps();
+            let keeps = step.layer.keeps(self.learns(step));
             let backward = recorded && wanted[self.inputs + i];
             let until = if backward && keeps.inputs { self.steps.len() } else { i };
             step.inputs.iter().for_each(|v| last[*v] = last[*v].max(until));
@@ -165,7 +170,7 @@ impl<E: Real> Machine<'_, E> {
             let parameters: Vec<_> = step.parameters.iter().map(|p| read(*p)).collect();
             let mut y = Scratch::new(self.len(self.inputs + i));
             let recorded = recorded && wanted[self.inputs + i];
-            let learning = recorded && step.parameters.iter().any(|p| self.wanted[*p]);
+            let learning = recorded && self.learns(step);
             let work = Forward {
                 samples: self.samples,
                 inputs: &inputs,
@@ -188,7 +193,7 @@ impl<E: Real> Machine<'_, E> {
             None => Vec::new(),
         };
         let kept_output = match self.steps.last() {
-            Some(step) => step.layer.keeps().output,
+            Some(step) => step.layer.keeps(self.learns(step)).output,
             None => false,
         };
         if !kept_output {
@@ -224,7 +229,7 @@ impl<E: Real> Machine<'_, E> {
                 output: trace.values[value].as_deref().unwrap_or(&[]),
                 parameters: &parameters,
                 stash: std::mem::take(&mut trace.stashes[i]),
-                learning: step.parameters.iter().any(|p| self.wanted[*p]),
+                learning: self.learns(step),
             };
             let mut to = Slopes {
                 values: &mut gradients,

@@ -49,13 +49,16 @@ pub(super) struct Coefficients<E: Real> {
 
 impl<E: Real> Coefficients<E> {
     /// Those of `x`: `sets` sets of `rows` positions, channels in `groups`. The variance is a second
-    /// pass over the numbers, less their mean.
+    /// pass over the numbers, less their mean; its
+    /// divisor is `lost` less than their number.
     pub(super) fn of(
         x: &[E],
         (sets, rows, channels, groups): (usize, usize, usize, usize),
+        lost: usize,
         epsilon: E,
     ) -> Self {
-        let count = E::of((rows * (channels / groups)) as f64);
+        let each = rows * (channels / groups);
+        let (count, divisor) = (E::of(each as f64), E::of((each - lost) as f64));
         let [mut mean, _] = column_sums(x, (sets, rows, channels), |_, x, [sums, _], _| {
             super::super::dense::sum_rows::<E>(x, sums);
         });
@@ -63,7 +66,7 @@ impl<E: Real> Coefficients<E> {
         let [mut deviation, _] = column_sums(x, (sets, rows, channels), |set, x, [sums, _], _| {
             sum_squares::<E>(x, &mean[set * channels..(set + 1) * channels], sums);
         });
-        share(&mut deviation, channels / groups, |sum| E::one() / (sum / count + epsilon).sqrt());
+        share(&mut deviation, channels / groups, |sum| E::one() / (sum / divisor + epsilon).sqrt());
         Self { mean, deviation, channels }
     }
 
@@ -102,13 +105,12 @@ impl<E: Real> Coefficients<E> {
         &self,
         weight: &[E],
         (sums, products): (&[E], &[E]),
-        rows: usize,
-        groups: usize,
+        (rows, groups, lost): (usize, usize, usize),
         settled: bool,
     ) -> Scratch<E> {
         let (c, each) = (self.channels, self.channels / groups);
-        let count = E::of((rows * each) as f64);
-        let weighted = |v: &[E]| {
+        let weighted = |v: &[E], count: usize| {
+            let count = E::of(count as f64);
             let mut out = Scratch::copy_of(v);
             for (i, v) in out.iter_mut().enumerate() {
                 *v *= weight.get(i % c).copied().unwrap_or(E::one());
@@ -117,7 +119,7 @@ impl<E: Real> Coefficients<E> {
             share(&mut out, each, mean);
             out
         };
-        let (means, slopes) = (weighted(sums), weighted(products));
+        let (means, slopes) = (weighted(sums, rows * each), weighted(products, rows * each - lost));
         let mut lines = Scratch::new(3 * self.mean.len());
         for (set, lines) in lines.chunks_exact_mut(3 * c).enumerate() {
             let [mean, deviation] = self.of_set(set);

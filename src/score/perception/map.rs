@@ -151,3 +151,22 @@ pub(super) fn check_images(what: &str, shape: ImageShape, rows: &[f32]) -> Resul
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resizing_as_torch_does() {
+        let x = Map { n: 1, height: 1, width: 2, channels: 1, values: vec![0.0, 1.0] };
+        // torch.nn.functional.interpolate(mode="bilinear", align_corners=False)
+        assert_eq!(x.resized(2, 4).values, [0.0, 0.25, 0.75, 1.0, 0.0, 0.25, 0.75, 1.0]);
+        let wide = Map { width: 4, values: vec![0.0, 1.0, 2.0, 3.0], ..x.clone() };
+        assert_eq!(wide.resized(1, 2).values, [0.5, 2.5]);
+        // Positions 1/6, 3/2 and 17/6: at distance 4/3 from each other.
+        let three = wide.resized(1, 3).values;
+        let wanted = [1.0 / 6.0, 1.5, 17.0 / 6.0];
+        assert!(three.iter().zip(wanted).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6));
+        assert_eq!(wide.resized(1, 4).values, wide.values);
+    }
+}

@@ -16,6 +16,15 @@
 //! save_file(inception_v3(weights="DEFAULT").state_dict(), "inception_v3.safetensors")
 //! ```
 //!
+//! ```no_run
+//! use brenier::data::{read_image_folder, FolderConfig};
+//! use brenier::score::perception::{feature_distance, InceptionForm, InceptionV3};
+//! let network = InceptionV3::load("fid_inception.safetensors".as_ref(), InceptionForm::FID)?;
+//! let read = |folder: &str| read_image_folder(folder.as_ref(), &FolderConfig::square(64));
+//! let fid = feature_distance(&network, &read("test")?.images, &read("made")?.images)?;
+//! # Ok::<(), brenier::Error>(())
+//! ```
+//!
 //! Images are rows `[n, 3·H·W]`, red, green and blue planes. The networks run on all threads, in batches of 16
 //! images, and the results depend neither on the batch nor on the number of threads.
 

@@ -171,3 +171,57 @@ impl Pool {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Key;
+
+    #[test]
+    fn means_with_and_without_their_borders() {
+        let ones = Map { n: 1, height: 3, width: 4, channels: 2, values: vec![1.0; 24] };
+        assert!(Pool::THREE.mean(&ones, false).values.iter().all(|v| (v - 1.0).abs() < 1e-6));
+        let counted = Pool::THREE.mean(&ones, true).values;
+        // Corners see four of nine, edges six, the inside all.
+        for (p, share) in [(0, 4.0), (1, 6.0), (5, 9.0), (11, 4.0)] {
+            assert!((counted[2 * p] - share / 9.0).abs() < 1e-6, "{p}");
+        }
+    }
+
+    #[test]
+    fn maxima_and_where_their_gradient_goes() {
+        let (h, w, c) = (7, 6, 3);
+        let values = Key::new(0).normal(2 * h * w * c);
+        let x = Map { n: 2, height: h, width: w, channels: c, values };
+        for pool in [Pool::HALVE, Pool::THREE_BY_TWO, Pool::THREE] {
+            let y = pool.largest(&x);
+            let slope = Map { values: Key::new(1).normal(y.values.len()), ..y.clone() };
+            let pulled = pool.pull_largest(&x, &y, &slope);
+            let mut wanted = vec![0.0; x.values.len()];
+            for (q, top) in y.values.iter().enumerate() {
+                let (i, k) = (q / (y.positions() * c), q % c);
+                let (row, column) = (q / c % y.positions() / y.width, q / c % y.width);
+                let inside = |p: usize, s: usize| {
+                    let from = (s * pool.stride) as isize - pool.padding as isize;
+                    (from..from + pool.kernel as isize).contains(&(p as isize))
+                };
+                let window: Vec<usize> = (0..h * w)
+                    .filter(|p| inside(p / w, row) && inside(p % w, column))
+                    .map(|p| (i * h * w + p) * c + k)
+                    .collect();
+                let largest = window.iter().map(|&p| x.values[p]).fold(f32::MIN, f32::max);
+                assert_eq!(largest, *top, "{pool:?}");
+                let Some(at) = window.iter().find(|&&p| x.values[p] == largest) else { continue };
+                wanted[*at] += slope.values[q];
+            }
+            // Up to four slopes are added, in another order.
+            let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+            assert!(pulled.values.iter().zip(&wanted).all(close), "{pool:?}");
+        }
+        // Equal numbers: the first takes all.
+        let equal = Map { n: 1, height: 2, width: 2, channels: 1, values: vec![1.0; 4] };
+        let y = Pool::HALVE.largest(&equal);
+        let slope = Map { values: vec![3.0], ..y.clone() };
+        assert_eq!(Pool::HALVE.pull_largest(&equal, &y, &slope).values, [3.0, 0.0, 0.0, 0.0]);
+    }
+}
