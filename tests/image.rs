@@ -216,7 +216,7 @@ fn upsamplings() {
         [("nearest", Nearest), ("bilinear corners", LinearCorners), ("bilinear edges", LinearEdges)]
     {
         layer::<120, 480>(name, IMAGE, |p, x, _| {
-            p.upsample(x, 2, how);
+            p.upsample(x, [1, 2, 2], how);
         });
     }
     layer::<120, 252>("bilinear to 9 7", IMAGE, |p, x, _| {
@@ -224,7 +224,7 @@ fn upsamplings() {
     });
     for (name, how) in [("trilinear corners", LinearCorners), ("trilinear edges", LinearEdges)] {
         layer::<240, 1920>(name, VOLUME, |p, x, _| {
-            p.upsample(x, 2, how);
+            p.upsample(x, [2; 3], how);
         });
     }
 }

@@ -42,7 +42,7 @@ impl<const I: usize, const M: usize, const O: usize, E: Real, D: Engine<E>> Stag
 {
     type Output = Channels<O>;
     fn record(&self, program: &mut Program<E, D>, x: Channels<I>) -> Channels<O> {
-        let x = Channels(program.upsample(x.0, 2, Interpolation::LinearCorners));
+        let x = Channels(program.upsample(x.0, [1, 2, 2], Interpolation::LinearCorners));
         let layers = &self.conv.layers;
         let x = layers.first.record(program, x);
         let x = layers.first_norm.record_then::<Relu>(program, x);

@@ -46,15 +46,16 @@ impl<E: Real> Distribution<E> for Scaled {
     }
 }
 
-/// The convolution of kernel `kernel`, stride 1 and padding that keeps the size, on the value x.
+/// The convolution on x, of `axes` axes (two for images) with a kernel of side `kernel`, stride 1 and
+/// padding that keeps the size.
 pub(super) fn same<E: Real, D: Engine<E>>(
     program: &Program<E, D>,
     x: Value,
     outputs: usize,
-    kernel: usize,
+    (axes, kernel): (usize, usize),
 ) -> Convolution {
     let from = program.extent(x);
-    let sides = if from.size[0] == 1 { [1, kernel, kernel] } else { [kernel; 3] };
+    let sides = if axes == 2 { [1, kernel, kernel] } else { [kernel; 3] };
     Convolution::volume(from.channels, outputs, from.size, sides).padding(kernel / 2)
 }
 
@@ -83,7 +84,7 @@ macro_rules! convolution {
                 slope: f64,
             ) -> Channels<O> {
                 const { assert!(K % 2 == 1, "a kernel that keeps the size has an odd side") };
-                let shape = same(program, x.0, O, K);
+                let shape = same(program, x.0, O, ($taps, K));
                 let weights = Weights { weight: &self.weight, bias: Some(&self.bias) };
                 Channels(program.convolution(x.0, shape, weights, slope))
             }
@@ -98,7 +99,7 @@ macro_rules! convolution {
                 (scale, slope): (f64, f64),
             ) -> Channels<O> {
                 const { assert!(K % 2 == 1, "a kernel that keeps the size has an odd side") };
-                let shape = same(program, x.0, O, K);
+                let shape = same(program, x.0, O, ($taps, K));
                 let weights = Weights { weight: &self.weight, bias: Some(&self.bias) };
                 let y = program.convolution_onto((x.0, onto.0), shape, weights, (scale, slope));
                 Channels(y)
@@ -151,7 +152,7 @@ macro_rules! convolutions {
             ) -> Channels<O> {
                 const { assert!(K % 2 == 1, "a kernel that keeps the size has an odd side") };
                 let x = program.concat(a.0, b.0);
-                let shape = same(program, x, O, K);
+                let shape = same(program, x, O, ($taps, K));
                 let weights = Weights { weight: &self.weight, bias: Some(&self.bias) };
                 Channels(program.convolution(x, shape, weights, 1.0))
             }
@@ -162,7 +163,7 @@ macro_rules! convolutions {
         {
             type Output = Channels<O>;
             fn record(&self, program: &mut Program<E, D>, x: Channels<I>) -> Channels<O> {
-                let shape = same(program, x.0, O, 1);
+                let shape = same(program, x.0, O, ($taps, 1));
                 let bias: Option<&Tensor<(Const<O>,), E, D>> = None;
                 let weights = Weights { weight: &self.weight, bias };
                 Channels(program.convolution(x.0, shape, weights, 1.0))

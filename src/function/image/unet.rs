@@ -21,7 +21,7 @@ fn halve<E: Real, D: Engine<E>, const C: usize>(
 }
 
 macro_rules! parts {
-    ($d:literal, $how:expr) => {
+    ($d:literal, $times:expr, $how:expr) => {
         paste! {
             network! {
                 /// Two convolutions of side 3 with batch normalisation: the layers of a [`DoubleConv2d`] or
@@ -123,7 +123,7 @@ macro_rules! parts {
                     program: &mut Program<E, D>,
                     (x, skip): (Channels<C>, Channels<C>),
                 ) -> Channels<O> {
-                    let up = Channels(program.upsample(x.0, 2, $how));
+                    let up = Channels(program.upsample(x.0, $times, $how));
                     let layers = &self.conv.layers;
                     let x = layers.first.record(program, (skip, up));
                     let x = layers.first_norm.record_then::<Relu>(program, x);
@@ -142,8 +142,8 @@ macro_rules! parts {
         }
     };
 }
-parts!(2, Interpolation::LinearCorners);
-parts!(3, Interpolation::Nearest);
+parts!(2, [1, 2, 2], Interpolation::LinearCorners);
+parts!(3, [2; 3], Interpolation::Nearest);
 
 macro_rules! unet {
     (

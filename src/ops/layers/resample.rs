@@ -98,11 +98,10 @@ impl Interpolation {
 }
 
 impl<E: Real, D: LayerOp<E>> Program<E, D> {
-    /// Each axis longer than one `factor` times as long.
-    pub fn upsample(&mut self, x: Value, factor: usize, how: Interpolation) -> Value {
+    /// Each axis as many times as long: depth, height and width.
+    pub fn upsample(&mut self, x: Value, times: [usize; 3], how: Interpolation) -> Value {
         let from = self.extent(x).size;
-        let size = from.map(|n| if n == 1 { 1 } else { n * factor });
-        self.resize(x, size, how)
+        self.resize(x, [0, 1, 2].map(|a| from[a] * times[a]), how)
     }
 
     /// To another size.
