@@ -5,10 +5,10 @@ mod common;
 use std::collections::HashSet;
 
 use brenier::prelude::*;
-use brenier::problem::{Discrete, Relaxation};
+use brenier::problem::{Axis, Discrete, Gridded, Relaxation};
 use brenier::solver::{
-    sinkhorn, Coupling, Draw, Epsilon, ExactConfig, MinibatchCoupling, Plan, SinkhornConfig,
-    Solution, Stop,
+    sinkhorn, sinkhorn_grid, Coupling, Draw, Epsilon, ExactConfig, MinibatchCoupling, Plan,
+    SinkhornConfig, Solution, Stop,
 };
 
 use common::{costs, naive, normals, on_any_threads, uniform, weights};
@@ -320,4 +320,40 @@ fn costs_that_overflow_are_an_error() {
     let far = Discrete::clouds(&SqEuclidean, &[0.0f32, 1e30], &[0.0, 1.0], 1).unwrap();
     let plan = solution.plan(&far).unwrap();
     assert!(matches!(plan.sample(Key::new(0), 10), Err(Error::NonFinite { .. })));
+}
+
+#[test]
+fn draws_between_grids_follow_the_plan() {
+    let (ns, ms, draws) = ([3, 4], [5, 2], 40_000);
+    let line = |key, n| normals::<f64>(key, n);
+    let axis = |k: usize| {
+        let (x, y) = (line(50 + k as u64, ns[k]), line(60 + k as u64, ms[k]));
+        Axis::new(&SqEuclidean, &x, &y).unwrap()
+    };
+    let axes = [axis(0), axis(1)];
+    let (n, m) = (12, 10);
+    let (a, mut b) = (weights(3, n), weights(4, m));
+    b[7] = 0.0;
+    let problem = Gridded::<f64>::new(axes.to_vec()).unwrap();
+    let problem = problem.with_source_weights(&a).unwrap().with_target_weights(&b).unwrap();
+    let problem =
+        problem.relaxed(Relaxation::Kl { tau: 0.9 }, Relaxation::Kl { tau: 0.8 }).unwrap();
+    let solution = sinkhorn_grid(&exactly(0.5, 1e-9), &problem, None).unwrap();
+    let plan = solution.grid_plan(&problem).unwrap();
+    // P from its formula, axis by axis.
+    let mut law = vec![0.0; n * m];
+    for (k, p) in law.iter_mut().enumerate() {
+        let (i, j) = (k / m, k % m);
+        let cost = axes[0].costs()[i / ns[1] * ms[0] + j / ms[1]]
+            + axes[1].costs()[i % ns[1] * ms[1] + j % ms[1]];
+        let [f, g] = [solution.potentials.f[i], solution.potentials.g[j]];
+        *p = a[i] * b[j] * ((f + g - cost) / solution.epsilon).exp();
+    }
+    let pairs = on_any_threads(|| plan.sample(Key::new(7), draws).unwrap());
+    assert_law(&counted(&pairs, n, m), &law, "pairs of grids");
+    let mut all = plan.sample_distinct(Key::new(8), n * (m - 1)).unwrap();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), n * (m - 1));
+    assert!(plan.sample_distinct(Key::new(8), n * m).is_err());
 }

@@ -95,8 +95,13 @@ impl<E: Real> Engine<E> {
         Ok(())
     }
 
+    /// The kernels from sources to targets, one for each axis.
+    pub(super) fn kernels_to_target(&self) -> &[Kernel<E>] {
+        &self.sides[1].kernels
+    }
+
     /// log₂ of weights and potentials of the side opposite to `k`.
-    fn weighted(&self, k: usize) -> Scratch<E> {
+    pub(super) fn weighted(&self, k: usize) -> Scratch<E> {
         let Side { log_weight, potential, .. } = &self.sides[1 - k];
         let mut out = Scratch::new(potential.len());
         for_each_chunk(&mut out, CHUNK, |c, out| {

@@ -10,6 +10,7 @@ mod axis;
 mod cost;
 mod engine;
 mod plan;
+mod sample;
 mod solve;
 
 pub use plan::GridPlan;

@@ -10,7 +10,7 @@ use crate::solver::sinkhorn::solution::{Potentials, Solution};
 /// takes O(N Σₖ nₖ) time for each column of what it is applied to, and O(N) memory. Computed in double
 /// precision.
 pub struct GridPlan<E: Real> {
-    engine: Engine<f64>,
+    pub(super) engine: Engine<f64>,
     marginals: [Vec<E>; 2],
 }
 
