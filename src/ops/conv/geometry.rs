@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// A convolution of images or volumes: y[o] = b[o] + Σ w[o, i, k] x[i, s·p + d·k − pad] at every
+/// A convolution of images or volumes: `y[o] = b[o] + Σ w[o, i, k] x[i, s·p + d·k − pad]` at every
 /// position p.
 ///
 /// Axes are depth, height and width; an image has depth 1. Built by naming what differs from a kernel
