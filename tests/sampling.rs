@@ -356,4 +356,9 @@ fn draws_between_grids_follow_the_plan() {
     all.dedup();
     assert_eq!(all.len(), n * (m - 1));
     assert!(plan.sample_distinct(Key::new(8), n * m).is_err());
+    let empty = Gridded::<f64>::new(axes.to_vec()).unwrap();
+    assert!(empty
+        .with_target_weights(&vec![0.0; m])
+        .and_then(|empty| solution.grid_plan(&empty))
+        .is_err());
 }

@@ -69,9 +69,9 @@ impl Real for f64 {
         std::f64::consts::LN_2,
         1.0,
     ];
-
     const ROUND: Self = 6_755_399_441_055_744.0;
     const EXPONENTS: [Self; 2] = [-1021.0, 1022.0];
+
     fn append_bytes(self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.to_le_bytes());
     }
@@ -123,6 +123,7 @@ impl Real for f32 {
         &[1.339_081_9e-3, 9.676_04e-3, 5.550_328e-2, 2.402_208_2e-1, 6.931_472e-1, 1.000_000_1];
     const ROUND: Self = 12_582_912.0;
     const EXPONENTS: [Self; 2] = [-125.0, 126.0];
+
     fn append_bytes(self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.to_le_bytes());
     }
@@ -144,11 +145,9 @@ impl Real for f32 {
     /// exponent bits.
     #[inline(always)]
     fn fast_exp(self) -> Self {
-        // Adding 1.5·2²³ rounds to the nearest integer, which is then in the low bits.
-        const ROUND: f32 = 12_582_912.0;
         let x = self.clamp(-87.0, 88.0);
-        let rounded = x * std::f32::consts::LOG2_E + ROUND;
-        let n = rounded - ROUND;
+        let rounded = x * std::f32::consts::LOG2_E + Self::ROUND;
+        let n = rounded - Self::ROUND;
         let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
         let mut p = 1.987_569_1e-4;
         p = p * r + 1.398_199_9e-3;

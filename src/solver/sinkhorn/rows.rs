@@ -173,36 +173,7 @@ pub(super) trait InRegisters: Shape {
     /// `base` and what the sum contributes to the exponent.
     fn exponent_of<E: Real, S: Simd>(simd: S, base: E::Of<S>, sum: E::Of<S>) -> E::Of<S>;
 
-    /// `base` and what pairs of points contribute.
-    fn exponent_at<E: Real, S: Simd, const D: usize>(
-        simd: S,
-        base: E::Of<S>,
-        x: [E::Of<S>; D],
-        y: [E::Of<S>; D],
-    ) -> E::Of<S>;
-}
-
-impl InRegisters for Square {
-    #[inline(always)]
-    fn exponent_of<E: Real, S: Simd>(simd: S, base: E::Of<S>, sum: E::Of<S>) -> E::Of<S> {
-        E::minus(simd, base, sum)
-    }
-    #[inline(always)]
-    fn exponent_at<E: Real, S: Simd, const D: usize>(
-        simd: S,
-        base: E::Of<S>,
-        x: [E::Of<S>; D],
-        y: [E::Of<S>; D],
-    ) -> E::Of<S> {
-        E::minus(simd, base, squares::<E, S, D>(simd, x, y))
-    }
-}
-
-impl InRegisters for Root {
-    #[inline(always)]
-    fn exponent_of<E: Real, S: Simd>(simd: S, base: E::Of<S>, sum: E::Of<S>) -> E::Of<S> {
-        E::minus(simd, base, E::root(simd, sum))
-    }
+    /// `base` and what pairs of points contribute; the sum is that of squares unless said otherwise.
     #[inline(always)]
     fn exponent_at<E: Real, S: Simd, const D: usize>(
         simd: S,
@@ -211,6 +182,20 @@ impl InRegisters for Root {
         y: [E::Of<S>; D],
     ) -> E::Of<S> {
         Self::exponent_of::<E, S>(simd, base, squares::<E, S, D>(simd, x, y))
+    }
+}
+
+impl InRegisters for Square {
+    #[inline(always)]
+    fn exponent_of<E: Real, S: Simd>(simd: S, base: E::Of<S>, sum: E::Of<S>) -> E::Of<S> {
+        E::minus(simd, base, sum)
+    }
+}
+
+impl InRegisters for Root {
+    #[inline(always)]
+    fn exponent_of<E: Real, S: Simd>(simd: S, base: E::Of<S>, sum: E::Of<S>) -> E::Of<S> {
+        E::minus(simd, base, E::root(simd, sum))
     }
 }
 

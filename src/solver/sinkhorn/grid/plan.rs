@@ -18,10 +18,12 @@ impl Solution {
     /// The plan of these potentials for the grid that was solved (or another of its sizes).
     ///
     /// # Errors
-    /// [`Error::Shape`] if the sizes of the problem differ; [`Error::NonFinite`] if a cost overflows
+    /// [`Error::Shape`] if the sizes of the problem differ; the error of the solver if a side has no mass;
+    /// [`Error::NonFinite`] if a cost overflows
     /// when divided by ε.
     pub fn grid_plan<E: Real>(&self, problem: &Gridded<E>) -> Result<GridPlan<E>> {
         self.potentials.check_sizes(problem.sizes())?;
+        problem.check_masses()?;
         let mut engine = Engine::<f64>::new(problem, [1.0; 2], self.epsilon)?;
         let unit = self.epsilon * std::f64::consts::LN_2;
         let Potentials { f, g } = &self.potentials;

@@ -17,7 +17,7 @@ impl<E: Real> GridPlan<E> {
     /// memory a thread.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) if no point has mass.
+    /// None at present: costs and masses were checked when the plan was made.
     ///
     /// ```
     /// use brenier::geometry::SqEuclidean;
@@ -40,7 +40,8 @@ impl<E: Real> GridPlan<E> {
     /// not drawn before.
     ///
     /// # Errors
-    /// As [`sample`](Self::sample), and if there are fewer than `k` pairs of points that have mass.
+    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) if there are fewer than `k` pairs of points that
+    /// have mass.
     pub fn sample_distinct(&self, key: Key, k: usize) -> Result<Vec<(usize, usize)>> {
         without_replacement(&Law::new(self), key, k)
     }
