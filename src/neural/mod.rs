@@ -46,6 +46,8 @@ pub use batch_dual::{
     batch_dual_init, batch_dual_step, BatchDualConfig, BatchDualMetrics, BatchDualState,
 };
 pub use conditional::{Noise, WeakNotMetrics};
+#[doc(inline)]
+pub use contract::{learners, readings};
 pub use contract::{Mapped, Readings, Reversible, Slowed, State};
 pub use enot::{enot_init, enot_step, EnotConfig, EnotMetrics, EnotState};
 pub use flow_matching::{
