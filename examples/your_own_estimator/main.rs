@@ -53,7 +53,8 @@ fn main() -> anyhow::Result<()> {
 
     let alpha = Ramp { from: 1.0, to: 100.0, steps: steps / 2 };
     let (map, potential) = (adam(10 * steps), adam(steps));
-    let config: UotmConfig = UotmConfig { map_steps, alpha, map, potential, ..UotmConfig::default() };
+    let config: UotmConfig =
+        UotmConfig { map_steps, alpha, map, potential, ..UotmConfig::default() };
     let init = |key| {
         let (f, t) = fresh(key);
         uotm_init(&config, f, t)

@@ -58,11 +58,7 @@ learners!(UotmState<F, T> { potential, map }, map: map of T);
 readings!(UotmMetrics { map_loss, potential_loss, transport_cost });
 
 /// The state before the first step.
-pub fn uotm_init<C, F, T>(
-    config: &UotmConfig<C>,
-    potential: F,
-    map: T,
-) -> Result<UotmState<F, T>>
+pub fn uotm_init<C, F, T>(config: &UotmConfig<C>, potential: F, map: T) -> Result<UotmState<F, T>>
 where
     F: TensorCollection<f32, Cpu>,
     T: TensorCollection<f32, Cpu>,

@@ -1,7 +1,7 @@
 //! A run on one page that a browser shows without a network.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::prelude::{Engine as _, BASE64_STANDARD};
 use html_escape::{encode_double_quoted_attribute, encode_text};
@@ -101,6 +101,28 @@ impl Report {
         self.add(format_args!("{text}</tr>\n</table>\n"))
     }
 
+    /// Adds a Markdown table under a name; lines that are no rows become paragraphs. Bold and code marks
+    /// are taken off.
+    #[must_use]
+    pub fn markdown(self, name: &str, text: &str) -> Self {
+        let plain = |cell: &str| cell.trim().replace("**", "").replace('`', "").replace("\\|", "|");
+        let cells = |line: &str| -> Vec<String> {
+            // A bar that is escaped divides no cells.
+            let line = line.trim().trim_matches('|').replace("\\|", "\u{0}");
+            line.split('|').map(|cell| plain(cell).replace('\u{0}', "|")).collect()
+        };
+        let (rows, others): (Vec<&str>, Vec<&str>) = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .partition(|line| line.trim_start().starts_with('|'));
+        let rule = |line: &&str| !line.chars().all(|c| "|-: ".contains(c));
+        let mut rows = rows.into_iter().filter(rule).map(cells);
+        let header = rows.next().unwrap_or_default();
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let page = self.table(name, &header, &rows.collect::<Vec<_>>());
+        others.into_iter().fold(page, |page, line| page.text(&plain(line)))
+    }
+
     /// Adds the fields of a configuration, one a row, under the dotted names by which settings files and
     /// the command line know them.
     ///
@@ -123,15 +145,23 @@ impl Report {
     /// [`Error::Io`] if it cannot be read, [`Error::Format`] for another extension.
     pub fn picture(self, caption: &str, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        let kind = match extension.to_ascii_lowercase().as_str() {
-            "svg" => "svg+xml",
-            "png" => "png",
-            "jpg" | "jpeg" => "jpeg",
-            _ => return Err(Error::format(path, "a picture of a report is .svg, .png or .jpg")),
-        };
+        let kind = kind(path)
+            .ok_or_else(|| Error::format(path, "a picture of a report is .svg, .png or .jpg"))?;
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         Ok(self.add(format_args!("{}", figure(caption, kind, &bytes))))
+    }
+
+    /// Adds all pictures below a folder, in the order of their paths, which are the captions.
+    ///
+    /// # Errors
+    /// Those of [`picture`](Self::picture); [`Error::Io`] if the folder cannot be read.
+    pub fn pictures(mut self, folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        for path in pictures_below(folder)? {
+            let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+            self = self.picture(&name, &path)?;
+        }
+        Ok(self)
     }
 
     /// Adds the columns of a log that [`CsvLog`](crate::train::CsvLog) wrote, a small picture each.
@@ -184,6 +214,32 @@ impl Report {
         add(&mut self.body, text);
         self
     }
+}
+
+/// What a picture is by its name.
+fn kind(path: &Path) -> Option<&'static str> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "svg" => Some("svg+xml"),
+        "png" => Some("png"),
+        "jpg" | "jpeg" => Some("jpeg"),
+        _ => None,
+    }
+}
+
+/// In the order of their paths.
+fn pictures_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = |e| Error::io("read the folder", folder)(e);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(read)? {
+        let path = entry.map_err(read)?.path();
+        if path.is_dir() {
+            found.extend(pictures_below(&path)?);
+        } else if kind(&path).is_some() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Appends, which cannot fail for a string.
@@ -286,6 +342,26 @@ mod tests {
         for absent in ["<script", "http:", "https:", "href"] {
             assert!(!page.contains(absent), "{absent}");
         }
+    }
+
+    #[test]
+    fn markdown_is_a_table_and_pictures_are_found() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("b")).unwrap();
+        for name in ["b/1.svg", "c.png", "a.png", "log.csv"] {
+            std::fs::write(home.path().join(name), b"").unwrap();
+        }
+        let table =
+            "| L2-UVP, % | \\|x\\| |\n|---|---:|\n| **uotm** | 0.48 |\n\n† then diverges.\n";
+        let page =
+            Report::new("").markdown("Scores", table).pictures(home.path()).unwrap().to_html();
+        assert!(page.contains("<tr><th>L2-UVP, %</th><th class=number>|x|</th></tr>"), "{page}");
+        assert!(page.contains("<tr><td>uotm</td><td class=number>0.48</td></tr>"), "{page}");
+        assert!(page.contains("<p>† then diverges.</p>"), "{page}");
+        let captions: Vec<&str> =
+            page.split("<figcaption>").skip(1).map(|t| t.split('<').next().unwrap()).collect();
+        assert_eq!(captions, ["a.png", "b/1.svg", "c.png"]);
+        assert!(matches!(Report::new("").pictures("missing"), Err(Error::Io { .. })));
     }
 
     #[test]
