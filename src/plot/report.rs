@@ -283,7 +283,7 @@ fn environment() -> Vec<Vec<String>> {
         row("brenier", env!("CARGO_PKG_VERSION").into()),
         row("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
         row("threads", rayon::current_num_threads().to_string()),
-        row("vectors", format!("{:?}", pulp::Arch::new())),
+        row("vectors", vectors().into()),
     ];
     let listed = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = listed.lines().find(|line| line.starts_with("model name"));
@@ -291,6 +291,17 @@ fn environment() -> Vec<Vec<String>> {
         rows.insert(1, row("processor", name.trim().into()));
     }
     rows
+}
+
+/// The vector instructions that the kernels take.
+fn vectors() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    match pulp::Arch::new() {
+        pulp::Arch::V4(_) => return "AVX-512",
+        pulp::Arch::V3(_) => return "AVX2",
+        _ => {}
+    }
+    "those of the target"
 }
 
 #[cfg(test)]
