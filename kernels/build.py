@@ -52,8 +52,8 @@ def sources():
     return sorted(HERE.glob("*.cu")) + sorted(HERE.glob("*.cuh"))
 
 
-def library():
-    """The compiler from its wheel, or None with a reason printed."""
+def compiler():
+    """The folder of the compiler from its wheel, or None with a reason printed."""
     cache = pathlib.Path(tempfile.gettempdir()) / "brenier-nvrtc-12.1.105"
     lib = cache / "nvidia/cuda_nvrtc/lib/libnvrtc.so.12"
     if not lib.exists():
@@ -64,6 +64,14 @@ def library():
             return None
         for wheel in cache.glob("*.whl"):
             zipfile.ZipFile(wheel).extractall(cache)
+    return lib.parent
+
+
+def library():
+    folder = compiler()
+    if folder is None:
+        return None
+    lib = folder / "libnvrtc.so.12"
     ctypes.CDLL(str(lib.with_name("libnvrtc-builtins.so.12.1")), mode=ctypes.RTLD_GLOBAL)
     return ctypes.CDLL(str(lib))
 

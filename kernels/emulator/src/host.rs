@@ -1,13 +1,13 @@
 //! The test's side: loads the shared library and talks to it.
 
 use crate::check::{Kind, Report};
-use crate::driver::RawReport;
+use crate::driver::{self, RawReport};
 use crate::settings::{RawSettings, Settings, Stats};
-use libloading::os::unix::{Library, Symbol, RTLD_GLOBAL, RTLD_NOW};
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::ffi::c_void;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard, Once, OnceLock};
 
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 static TURN: Mutex<()> = Mutex::new(());
@@ -56,54 +56,93 @@ fn find() -> PathBuf {
     }
 }
 
-fn symbol<T>(name: &[u8]) -> Symbol<T> {
-    install();
-    let library = LIBRARY.get().expect("installed a line above");
-    // SAFETY: the callers ask for functions of this crate with their types.
-    unsafe { library.get(name) }.expect("the shared library is this crate")
+type Keep = extern "C" fn(*mut c_void, *const RawReport);
+
+/// The functions of `driver/control.rs`: those of the shared library, or those in this program.
+#[derive(Clone, Copy)]
+struct Control {
+    configure: unsafe extern "C" fn(*const RawSettings),
+    reset: extern "C" fn(),
+    reports: unsafe extern "C" fn(Keep, *mut c_void),
+    stats: unsafe extern "C" fn(*mut Stats),
 }
 
-/// Installs the driver and takes the device for one test: others wait until the session is dropped.
-pub fn exclusive(settings: Settings) -> Session {
+impl Control {
+    fn of_library() -> Self {
+        fn get<T: Copy>(library: &Library, name: &[u8]) -> T {
+            // SAFETY: asked for below, with the types of this crate's functions.
+            *unsafe { library.get(name) }.expect("the shared library is this crate")
+        }
+        install();
+        let library = LIBRARY.get().expect("installed a line above");
+        Self {
+            configure: get(library, b"brenier_emulator_configure"),
+            reset: get(library, b"brenier_emulator_reset"),
+            reports: get(library, b"brenier_emulator_reports"),
+            stats: get(library, b"brenier_emulator_stats"),
+        }
+    }
+
+    fn of_program() -> Self {
+        Self {
+            configure: driver::brenier_emulator_configure,
+            reset: driver::brenier_emulator_reset,
+            reports: driver::brenier_emulator_reports,
+            stats: driver::brenier_emulator_stats,
+        }
+    }
+}
+
+fn session(control: Control, settings: Settings) -> Session {
     let turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
-    let session = Session { _turn: turn };
+    let session = Session { _turn: turn, control };
     session.reset();
     session.take_reports();
     session.configure(&settings);
     session
 }
 
+/// Installs the driver and takes the device for one test: others wait until the session is dropped.
+pub fn exclusive(settings: Settings) -> Session {
+    session(Control::of_library(), settings)
+}
+
+/// The same for a program that was linked to `libcuda` and `libcublas` when it was built, as programs with
+/// `dfdx`'s `Cuda` are: a linker takes those functions from this crate, so the device lives in the program
+/// and not in the shared library.
+pub fn linked(settings: Settings) -> Session {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let _ = writeln!(std::io::stderr().lock(), "emulated CUDA device (in this program)");
+    });
+    session(Control::of_program(), settings)
+}
+
 /// The device in the hands of one test.
 pub struct Session {
     _turn: MutexGuard<'static, ()>,
+    control: Control,
 }
 
 impl Session {
     /// Changes the settings.
     pub fn configure(&self, settings: &Settings) {
-        let f: Symbol<unsafe extern "C" fn(*const RawSettings)> =
-            symbol(b"brenier_emulator_configure");
         let raw = RawSettings::from(settings);
         // SAFETY: the pointer is valid during the call.
-        unsafe { f(&raw const raw) }
+        unsafe { (self.control.configure)(&raw const raw) }
     }
 
     /// Forgets the error that sticks to the device, work that is still queued, and the statistics.
     /// Reports stay until they are taken.
     pub fn reset(&self) {
-        let f: Symbol<unsafe extern "C" fn()> = symbol(b"brenier_emulator_reset");
-        // SAFETY: takes nothing.
-        unsafe { f() }
+        (self.control.reset)();
     }
 
     /// All reports since they were last taken, in the order in which they were found.
     pub fn take_reports(&self) -> Vec<Report> {
-        let f: Symbol<
-            unsafe extern "C" fn(extern "C" fn(*mut c_void, *const RawReport), *mut c_void),
-        > = symbol(b"brenier_emulator_reports");
         let mut found: Vec<Report> = Vec::new();
         // SAFETY: `keep` gets `found` back and is called only during the call.
-        unsafe { f(keep, (&raw mut found).cast()) }
+        unsafe { (self.control.reports)(keep, (&raw mut found).cast()) }
         found
     }
 
@@ -114,10 +153,9 @@ impl Session {
 
     /// What the device has done since the last reset.
     pub fn stats(&self) -> Stats {
-        let f: Symbol<unsafe extern "C" fn(*mut Stats)> = symbol(b"brenier_emulator_stats");
         let mut stats = Stats::default();
         // SAFETY: the pointer is valid during the call.
-        unsafe { f(&raw mut stats) }
+        unsafe { (self.control.stats)(&raw mut stats) }
         stats
     }
 }

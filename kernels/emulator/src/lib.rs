@@ -22,6 +22,6 @@ pub mod ptx;
 mod settings;
 
 pub use check::{Kind, Report};
-pub use host::{exclusive, install, Session};
+pub use host::{exclusive, install, linked, Session};
 pub use machine::unsupported;
 pub use settings::{Order, Settings, Stats};

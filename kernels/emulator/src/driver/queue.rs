@@ -1,12 +1,15 @@
 //! Streams: work that waits until somebody waits for it.
 
+use super::product::Outcome;
 use super::state::{Driver, Result};
 use crate::check::{Kind, Report};
-use crate::machine::{host_report, run, Failure, Launch, Program};
+use crate::machine::{host_report, run, Failure, Launch, Memory, Program};
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
+
+type Product = Box<dyn FnOnce(&mut Memory) -> Outcome<()> + Send>;
 
 pub(super) enum Work {
     /// Bytes that were taken when the copy was asked for.
@@ -36,6 +39,8 @@ pub(super) enum Work {
         len: usize,
     },
     Run(Arc<Program>, Launch),
+    /// A product of cuBLAS.
+    Product(Product),
     Free(u64),
     Reach(usize),
     /// Waits for a ticket of another stream.
@@ -180,6 +185,7 @@ impl Driver {
                 let Driver { memory, settings, epoch, stats, .. } = self;
                 run(&program, &launch, memory, settings, epoch, stats).map_err(|r| *r)
             }
+            Work::Product(product) => product(&mut self.memory).map_err(|r| *r),
             Work::Free(base) => self.memory.free(base).map_err(|e| match e {
                 Failure::Outside(text) | Failure::Freed(text) => {
                     host_report(Kind::BadFree, "cuMemFree", base, text)
@@ -216,7 +222,7 @@ impl Driver {
     }
 }
 
-fn failed(function: &str, address: u64, failure: Failure) -> Report {
+pub(super) fn failed(function: &str, address: u64, failure: Failure) -> Report {
     let (kind, text) = match failure {
         Failure::Outside(text) => (Kind::OutOfBounds, text),
         Failure::Freed(text) => (Kind::UseAfterFree, text),

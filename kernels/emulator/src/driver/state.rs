@@ -51,6 +51,8 @@ pub(super) struct Driver {
     pub(super) events: HashMap<usize, Event>,
     /// Pinned host memory: address and size.
     pub(super) pinned: BTreeMap<usize, usize>,
+    /// Handles of cuBLAS and the stream of each.
+    pub(super) blas: HashMap<usize, usize>,
     pub(super) tickets: u64,
     handles: usize,
 }
@@ -64,6 +66,10 @@ impl Driver {
     /// Notes a report; a fault on the device sticks.
     pub(super) fn fail(&mut self, report: Report, sticky: bool) -> i32 {
         let code = code::of(report.kind);
+        // for programs that abort before anybody takes the reports
+        if std::env::var_os("BRENIER_EMULATOR_PRINT").is_some() {
+            eprintln!("{report}");
+        }
         if self.reports.len() < 1000 {
             self.reports.push(report);
         }

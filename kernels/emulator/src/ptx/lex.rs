@@ -4,7 +4,8 @@ use super::ParseError;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token<'a> {
-    /// A name, a directive or an instruction with its modifiers: dots belong to it.
+    /// A name, an instruction with its modifiers, whose dots belong to it, or one directive: `.reg.b32` is
+    /// two, since the blank between directives is optional.
     Word(&'a str),
     Int(i64),
     F32(u32),
@@ -55,7 +56,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed<'_>>, ParseError> {
             let mut end = 1;
             while at + end < bytes.len() {
                 let double = bytes[at + end..].starts_with(b"::");
-                if !word_part(bytes[at + end]) && !double {
+                let next = c == b'.' && bytes[at + end] == b'.';
+                if !(word_part(bytes[at + end]) || double) || next {
                     break;
                 }
                 end += 1 + usize::from(double);
@@ -107,6 +109,14 @@ mod tests {
         assert!(found.contains(&(Token::F32(0x3f80_0000), 2)));
         assert!(found.contains(&(Token::Int(31), 2)));
         assert!(found.contains(&(Token::Mark('-'), 1)));
+    }
+
+    #[test]
+    fn directives_need_no_blank_between_them() {
+        let words = |text| tokens(text).unwrap().into_iter().map(|t| t.0).collect::<Vec<_>>();
+        assert_eq!(words("{.reg.b32 f, C;"), words("{ .reg .b32 f, C;"));
+        assert_eq!(words(".shared.align 4 .b8 s[8];"), words(".shared .align 4 .b8 s[8];"));
+        assert_eq!(words("cvt.f32.f16 f,h;")[0], Token::Word("cvt.f32.f16"));
     }
 
     #[test]
