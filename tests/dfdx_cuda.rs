@@ -100,6 +100,13 @@ compare!(regularised_dual, 1, |batch, D| {
     regularised_dual_step(&config, state, batch, Key::new(0)).unwrap().1
 });
 
+compare!(regressed_dual, 1, |batch, D| {
+    let config = RegressedDualConfig::default();
+    let psi: PlusHalfSquare<Mlp<2, 32, 1, 1, Softplus, f32, D>> = build(Key::new(1));
+    let state = regressed_dual_init(&config, psi).unwrap();
+    regressed_dual_step(&config, state, batch, Key::new(0)).unwrap().1
+});
+
 compare!(batch_dual, 1, |batch, D| {
     let config: BatchDualConfig = BatchDualConfig::default();
     let f: Mlp<2, 32, 1, 1, Softplus, f32, D> = build(Key::new(1));
