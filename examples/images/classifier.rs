@@ -59,12 +59,6 @@ impl<const N: usize> Classifier<N> {
         Ok(logits.chunks_exact(10).map(|l| best(l).unwrap_or(0)).collect())
     }
 
-    /// The share of images that it takes for a digit.
-    pub fn share(&self, images: &[f32], digit: u8) -> Result<f64> {
-        let classes = self.classes(images)?;
-        Ok(classes.iter().filter(|c| **c == digit).count() as f64 / classes.len() as f64)
-    }
-
     /// The Fréchet distance between the features of two sets of images.
     pub fn distance(&self, x: &[f32], y: &[f32]) -> Result<f64> {
         let normal = |images: &[f32]| {

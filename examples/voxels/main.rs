@@ -147,11 +147,15 @@ where
         classifier,
         digits: [a.from, a.to],
     };
+    let share = |volumes: &[f32]| -> Result<f64> {
+        let classes = test.classifier.classes(&brightness(volumes))?;
+        Ok(100.0 * classes.iter().filter(|c| **c == a.to).count() as f64 / classes.len() as f64)
+    };
     println!(
         "{} held-out volumes; the classifier knows {:.1} % of the targets and takes {:.1} % of the sources for one",
         test.source.len() / NUMBERS,
-        100.0 * test.classifier.share(&brightness(&test.target), a.to)?,
-        100.0 * test.classifier.share(&brightness(&test.source), a.to)?,
+        share(&test.target)?,
+        share(&test.source)?,
     );
 
     let game = common.game(preset);
