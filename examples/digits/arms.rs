@@ -1,29 +1,14 @@
 //! The estimators, one run each.
 
-use std::path::PathBuf;
-
-use brenier::function::image::{AsImage, ResNetD16, UNetOf3};
-use brenier::function::{Leading, WithPlanes};
 use brenier::prelude::*;
 use dfdx::prelude::{BuildModule, Cpu};
 
 use crate::coloured::{Coloured, NUMBERS};
 use crate::judge::Judge;
+use crate::method::Method;
 use crate::mnist::PIXELS;
+use crate::networks::Sizes;
 use crate::session::{Scores, Session, Trained};
-
-/// Three colours and a plane of conditions or noise.
-const WITH_PLANE: usize = NUMBERS + PIXELS;
-
-pub type Map = Displacement<AsImage<3, 16, 16, UNetOf3<3, 3, 8, 16, 32>>>;
-pub type Critic = AsImage<3, 16, 16, ResNetD16<3, 8, 16, 32, 32>>;
-type NoisyNet = AsImage<4, 16, 16, UNetOf3<4, 4, 8, 16, 32>>;
-/// The noise is a fourth channel, as in arXiv:2201.12220.
-pub type NoisyMap =
-    Displacement<Joined<PIXELS, WITH_PLANE, Leading<NUMBERS, WITH_PLANE, NoisyNet>>>;
-/// log σ / 4 is a fourth channel.
-pub type LevelCritic =
-    WithPlanes<1, PIXELS, WITH_PLANE, AsImage<4, 16, 16, ResNetD16<4, 8, 16, 32, 32>>>;
 
 /// What a run needs.
 pub struct Arm<'a> {
@@ -31,6 +16,8 @@ pub struct Arm<'a> {
     pub judge: &'a Judge,
     /// Draws from source and target.
     pub data: [Coloured; 2],
+    /// The weight of incomplete transport from which its ramp starts.
+    pub weight_before: f64,
 }
 
 impl Arm<'_> {
@@ -48,8 +35,21 @@ impl Arm<'_> {
         self.judge.scores(&images)
     }
 
+    /// One run of a method.
+    pub fn run<S: Sizes>(&self, method: Method, number: f64) -> anyhow::Result<()> {
+        match method {
+            Method::Strong => self.strong::<S::Critic, S::Map>(),
+            Method::Noised => self.noised::<S::LevelCritic, S::Map>(),
+            Method::Weak => self.weak::<S::Critic, S::NoisyMap>(number, None),
+            Method::Kernel => {
+                self.weak::<S::Critic, S::NoisyMap>(number, Some(DistanceKernel::default()))
+            }
+            Method::It => self.incomplete::<NegativeAbs<S::Critic>, S::Map>(number),
+        }
+    }
+
     /// Strong transport, arXiv:2201.12220.
-    pub fn strong<F, T>(&self) -> anyhow::Result<()>
+    fn strong<F, T>(&self) -> anyhow::Result<()>
     where
         F: Potential<NUMBERS> + BuildModule<Cpu, f32>,
         T: TransportMap<NUMBERS> + BuildModule<Cpu, f32> + Clone,
@@ -65,7 +65,7 @@ impl Arm<'_> {
     }
 
     /// Strong transport whose potential sees noised images.
-    pub fn noised<F, T>(&self) -> anyhow::Result<()>
+    fn noised<F, T>(&self) -> anyhow::Result<()>
     where
         F: ConditionalPotential<NUMBERS, 1> + BuildModule<Cpu, f32>,
         T: TransportMap<NUMBERS> + BuildModule<Cpu, f32> + Clone,
@@ -85,7 +85,7 @@ impl Arm<'_> {
     }
 
     /// Weak transport, arXiv:2201.12220; with a kernel, arXiv:2205.15269.
-    pub fn weak<F, T>(&self, gamma: f64, kernel: Option<DistanceKernel>) -> anyhow::Result<()>
+    fn weak<F, T>(&self, gamma: f64, kernel: Option<DistanceKernel>) -> anyhow::Result<()>
     where
         F: Potential<NUMBERS> + BuildModule<Cpu, f32>,
         T: StochasticMap<NUMBERS, PIXELS> + BuildModule<Cpu, f32> + Clone,
@@ -116,15 +116,15 @@ impl Arm<'_> {
         Ok(())
     }
 
-    /// Incomplete transport into `weight` times the target, arXiv:2301.12874, from the networks of the weight
-    /// before; its checkpoint.
-    pub fn incomplete<F, T>(&self, before: f64, weight: f64) -> anyhow::Result<PathBuf>
+    /// Incomplete transport into `weight` times the target, arXiv:2301.12874.
+    fn incomplete<F, T>(&self, weight: f64) -> anyhow::Result<()>
     where
         F: NonPositive<NUMBERS> + BuildModule<Cpu, f32>,
         T: TransportMap<NUMBERS> + BuildModule<Cpu, f32> + Clone,
     {
         let (cost, turns) = (self.session.game.cost()?, self.session.game.turns());
-        let weight = Ramp { from: before, to: weight, steps: self.session.game.steps / 4 };
+        let steps = self.session.game.steps / 4;
+        let weight = Ramp { from: self.weight_before, to: weight, steps };
         let config = ItConfig { cost, weight, turns };
         let start = |f, t| it_init(&config, f, t);
         let step = |s, b: &Batch<NUMBERS>, k| it_step(&config, s, b, k);
@@ -134,6 +134,6 @@ impl Arm<'_> {
             Ok(scores)
         };
         self.session.train::<NUMBERS, F, T, _, _, _>(self.drawn()?, start, step, &mut look)?;
-        Ok(self.session.folder.join("checkpoint.bin"))
+        Ok(())
     }
 }

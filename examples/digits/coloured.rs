@@ -27,6 +27,15 @@ pub fn usps(folder: &Path) -> Result<[Digits; 2]> {
     Ok([read("train")?, read("test")?])
 }
 
+impl Digits {
+    /// Those of one digit.
+    pub fn only(&self, digit: u8) -> Self {
+        let images = self.of(digit);
+        let labels = vec![digit; images.len() / PIXELS];
+        Self { images, labels }
+    }
+}
+
 /// Grey digits in any hue, `[n, 768]` in [−1, 1].
 pub fn coloured(grey: &[f32], hues: &[f32]) -> Result<Vec<f32>> {
     let mut images = colour_by_hue(grey, hues, Sector::Hsv)?;

@@ -9,7 +9,7 @@ use brenier::score::{diversity, hue_distances, used_share};
 use dfdx::prelude::{Cpu, Module};
 
 use crate::classifier::Classifier;
-use crate::coloured::{brightness, coloured, grid, Coloured, NUMBERS};
+use crate::coloured::{brightness, coloured, grid, NUMBERS};
 use crate::mnist::{gather, Digits, PIXELS};
 use crate::session::Scores;
 
@@ -123,9 +123,4 @@ impl Judge {
         );
         Ok(())
     }
-}
-
-/// A set of coloured digits to draw from: those of one digit, or all.
-pub fn measure(digits: &Digits, digit: Option<u8>) -> Coloured {
-    Coloured(digit.map_or_else(|| digits.images.clone(), |d| digits.of(d)))
 }

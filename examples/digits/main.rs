@@ -23,21 +23,28 @@ mod arms;
 mod classifier;
 mod coloured;
 mod judge;
+mod method;
 #[path = "../images/mnist.rs"]
 mod mnist;
+mod networks;
 #[path = "../images/options.rs"]
 mod options;
 #[path = "../images/session.rs"]
 mod session;
 
+use std::path::PathBuf;
+
 use brenier::prelude::*;
 use clap::{Parser, ValueEnum};
 
-use arms::{Arm, Critic, LevelCritic, Map, NoisyMap};
+use arms::Arm;
 use classifier::Classifier;
-use judge::{measure, Judge};
+use coloured::Coloured;
+use judge::Judge;
+use method::Method;
 use mnist::Digits;
-use options::{Common, Game};
+use networks::{Sizes, Small};
+use options::{Common, Preset};
 use session::Session;
 
 /// Coloured digits.
@@ -67,84 +74,84 @@ enum Pair {
     MnistUsps,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Method {
-    Strong,
-    Weak,
-    Kernel,
-    Noised,
-    It,
-}
-
-const SMALL: Game = Game {
-    steps: 1000,
-    batch: 32,
-    map_steps: 5,
-    map_rate: 1e-3,
-    potential_rate: 1e-3,
-    floor: 0.05,
-    cost_factor: 0.05,
-    ema: 0.99,
-};
-
 fn main() -> anyhow::Result<()> {
     let a = Arguments::parse();
-    let common = &a.common;
-    let idx = common.data.join("train-images-idx3-ubyte").exists();
-    let usps = a.pair != Pair::TwoThree;
-    if !idx && !common.has(&[mnist::FILE]) || usps && !common.has(&[coloured::USPS]) {
-        return Ok(());
+    match a.common.preset {
+        Preset::Small => all::<Small>(&a),
+        #[cfg(feature = "paper")]
+        Preset::Paper => all::<networks::Paper>(&a),
+        #[cfg(not(feature = "paper"))]
+        Preset::Paper => anyhow::bail!("the sizes of the papers need --features paper"),
     }
-    let mnist = Digits::mnist(&common.data)?;
-    let ([source, test_source], [target, test_target], digits) = match a.pair {
+}
+
+/// Digits to train and to test.
+type Sides = [Digits; 2];
+
+/// Source and target of a pair, if their files are there.
+fn read(a: &Arguments) -> Result<Option<[Sides; 2]>> {
+    let data = &a.common.data;
+    let idx = data.join("train-images-idx3-ubyte").exists();
+    let usps = a.pair != Pair::TwoThree;
+    if !idx && !a.common.has(&[mnist::FILE]) || usps && !a.common.has(&[coloured::USPS]) {
+        return Ok(None);
+    }
+    let mnist = Digits::mnist(data)?;
+    Ok(Some(match a.pair {
         Pair::TwoThree => {
-            let again = Digits::mnist(&common.data)?;
-            (mnist, again, [Some(2), Some(3)])
+            let of = |digit| mnist.each_ref().map(|part| part.only(digit));
+            [of(2), of(3)]
         }
-        Pair::UspsMnist => (coloured::usps(&common.data)?, mnist, [None; 2]),
-        Pair::MnistUsps => (mnist, coloured::usps(&common.data)?, [None; 2]),
-    };
+        Pair::UspsMnist => [coloured::usps(data)?, mnist],
+        Pair::MnistUsps => [mnist, coloured::usps(data)?],
+    }))
+}
+
+fn all<S: Sizes>(a: &Arguments) -> anyhow::Result<()> {
+    let common = &a.common;
+    let Some([[source, test_source], [target, test_target]]) = read(a)? else { return Ok(()) };
+    let digit = (a.pair == Pair::TwoThree).then_some(3);
     let out = common.out("digits").join(format!("{:?}", a.pair).to_lowercase());
+    // The judge of shapes knows all ten digits of the target's hand.
+    let hand = match a.pair {
+        Pair::MnistUsps => coloured::usps(&common.data)?,
+        _ => Digits::mnist(&common.data)?,
+    };
     let steps = if common.quick { 5 } else { 1500 };
     let path = out.join("classifier.safetensors");
-    let classifier = Classifier::new(&path, steps, |key, n| Ok(target.draw(key, n)))?;
-    let only = |all: &Digits, digit: Option<u8>| match digit {
-        None => Digits { images: all.images.clone(), labels: all.labels.clone() },
-        Some(d) => Digits {
-            images: all.of(d),
-            labels: vec![d; all.labels.iter().filter(|l| **l == d).count()],
-        },
-    };
+    let classifier = Classifier::new(&path, steps, |key, n| Ok(hand[0].draw(key, n)))?;
     let most = if common.quick { 16 } else { 500 };
-    let (test_source, test_target) = (only(&test_source, digits[0]), only(&test_target, digits[1]));
-    let judge = Judge::new(&test_source, &test_target, digits[1], classifier, most)?;
+    let judge = Judge::new(&test_source, &test_target, digit, classifier, most)?;
     judge.baselines()?;
 
-    let arm = |name: &str, extra: f64| -> anyhow::Result<Arm> {
-        let game = common.game(SMALL);
-        let settings = serde_json::to_string(&(name, extra, common.preset, common.seed, &game))?;
+    let arm = |method: Method, number: Option<f64>| -> anyhow::Result<Arm> {
+        let name = format!("{method:?}").to_lowercase();
+        let name = number.map_or(name.clone(), |n| format!("{name}-{n}"));
+        let game = common.game(S::GAME);
+        let settings = serde_json::to_string(&(&name, common.preset, common.seed, &game))?;
         let session = Session::new(common, out.join(name), game, settings);
-        let data = [measure(&source, digits[0]), measure(&target, digits[1])];
-        Ok(Arm { session, judge: &judge, data })
+        let data = [Coloured(source.images.clone()), Coloured(target.images.clone())];
+        Ok(Arm { session, judge: &judge, data, weight_before: 1.0 })
     };
-    for method in &a.method {
+    for &method in &a.method {
         match method {
-            Method::Strong => arm("strong", 0.0)?.strong::<Critic, Map>()?,
-            Method::Noised => arm("noised", 0.0)?.noised::<LevelCritic, Map>()?,
-            Method::Weak => a.gamma.iter().try_for_each(|gamma| {
-                arm(&format!("weak-{gamma}"), *gamma)?.weak::<Critic, NoisyMap>(*gamma, None)
-            })?,
-            Method::Kernel => a.gamma.iter().try_for_each(|gamma| {
-                let arm = arm(&format!("kernel-{gamma}"), *gamma)?;
-                arm.weak::<Critic, NoisyMap>(*gamma, Some(DistanceKernel::default()))
-            })?,
+            Method::Strong | Method::Noised => arm(method, None)?.run::<S>(method, 0.0)?,
+            Method::Weak | Method::Kernel => {
+                for &gamma in &a.gamma {
+                    arm(method, Some(gamma))?.run::<S>(method, gamma)?;
+                }
+            }
+            // Each weight from the networks of the one before.
             Method::It => {
-                let (mut before, mut from) = (1.0, None);
+                let mut before: Option<(f64, PathBuf)> = None;
                 for &weight in &a.weight {
-                    let mut arm = arm(&format!("it-{weight}"), weight)?;
-                    arm.session.init_from = from.or(arm.session.init_from);
-                    from = Some(arm.incomplete::<NegativeAbs<Critic>, Map>(before, weight)?);
-                    before = weight;
+                    let mut arm = arm(method, Some(weight))?;
+                    if let Some((weight, folder)) = before {
+                        arm.weight_before = weight;
+                        arm.session.init_from = Some(folder.join("checkpoint.bin"));
+                    }
+                    arm.run::<S>(method, weight)?;
+                    before = Some((weight, arm.session.folder));
                 }
             }
         }

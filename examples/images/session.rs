@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
+use brenier::function::arrays;
 use brenier::prelude::*;
 use brenier::train::{CsvLog, Progress, Step};
 use cpu_time::ProcessTime;
@@ -99,11 +100,16 @@ impl Session {
         let mut scores = CsvLog::<Scores>::resume(&self.folder.join("scores.csv"), from)?;
         let log = CsvLog::resume(&self.folder.join("log.csv"), from)?;
         let every_look = steps.div_ceil(self.looks).max(1);
+        // The least gradient of the potential, if it has parameters: none that is not trained goes unseen.
+        let trained = !arrays(state.state.potential.params()).is_empty();
+        let mut least = f64::INFINITY;
         let mut watch = (
             every((steps / 200).max(1), log)?,
             Progress::new(steps),
             (
-                |s: &Trained<F, T>, _: &St::Metrics| {
+                |s: &Trained<F, T>, m: &St::Metrics| {
+                    let norm = m.readings().into_iter().find(|r| r.0 == "potential_gradient_norm");
+                    least = norm.map_or(least, |norm| least.min(norm.1));
                     if s.step().is_multiple_of(every_look) || s.step() == steps {
                         let seen = look(s)?;
                         println!("{} step {}:{seen}", self.folder.display(), s.step());
@@ -118,6 +124,7 @@ impl Session {
         );
         let state = run(&step, state, batches, training, &mut watch)?;
         drop(watch);
+        ensure!(!trained || least > 0.0, "the potential got no gradient in some step");
         checkpoint::save(&saved, &state, &self.settings, training)?;
         weights::save(&self.folder.join("map.safetensors"), &state.average)?;
         let seconds = clock.elapsed().as_secs_f64();

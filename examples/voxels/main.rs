@@ -38,7 +38,7 @@ use dfdx::prelude::{BuildModule, Cpu};
 
 use classifier::Classifier;
 use mnist::Digits;
-use options::{Common, Game};
+use options::{Common, Game, Preset};
 use session::{Scores, Session, Trained};
 use volumes::{brightness, grey_volumes, picture, Coloured, Rotation, NUMBERS, VOXELS};
 
@@ -62,22 +62,48 @@ type Map = Displacement<AsVolume<3, 16, 16, 16, VolumeUNetOf3<3, 3, 8, 16, 32>>>
 type Critic = AsVolume<3, 16, 16, 16, VolumeResNetD16<3, 8, 16, 32, 32>>;
 
 const SMALL: Game = Game {
-    steps: 1500,
-    batch: 16,
-    map_steps: 4,
+    steps: 1000,
+    batch: 8,
+    map_steps: 6,
     map_rate: 1e-3,
     potential_rate: 1e-3,
     floor: 0.05,
-    cost_factor: 0.05,
+    cost_factor: 0.02,
     ema: 0.99,
 };
+
+/// The widths, rates and length of the report on coloured 3-D MNIST.
+#[cfg(feature = "paper")]
+mod paper {
+    use super::*;
+
+    pub type Map = AsVolume<3, 16, 16, 16, VolumeUNetOf3<3, 3, 32, 64, 128>>;
+    pub type Critic = AsVolume<3, 16, 16, 16, VolumeResNetD16<3, 64, 128, 256, 512>>;
+    pub const GAME: Game = Game {
+        steps: 30_001,
+        batch: 16,
+        map_steps: 10,
+        map_rate: 1e-5,
+        potential_rate: 1e-5,
+        floor: 1.0,
+        // The mean over coordinates of the square.
+        cost_factor: 2.0 / NUMBERS as f64,
+        ema: 0.999,
+    };
+}
 
 fn main() -> anyhow::Result<()> {
     let a = Arguments::parse();
     if !a.common.data.join("train-images-idx3-ubyte").exists() && !a.common.has(&[mnist::FILE]) {
         return Ok(());
     }
-    train::<Critic, Map>(&a, SMALL)
+    match a.common.preset {
+        Preset::Small => train::<Critic, Map>(&a, SMALL),
+        #[cfg(feature = "paper")]
+        Preset::Paper => train::<paper::Critic, paper::Map>(&a, paper::GAME),
+        #[cfg(not(feature = "paper"))]
+        Preset::Paper => anyhow::bail!("the sizes of the papers need --features paper"),
+    }
 }
 
 /// Held-out volumes with what judges their images.
@@ -96,7 +122,7 @@ impl Test {
         }
         let n = images.len() / NUMBERS;
         let squares = self.source.iter().zip(&images).map(|(x, y)| f64::from(x - y).powi(2));
-        let hues = hue_distances(&self.source, &images, NUMBERS, PixelRange::Unit)?;
+        let hues = hue_distances(&self.source, &images, NUMBERS, PixelRange::Symmetric)?;
         let grey = brightness(&images);
         let classes = self.classifier.classes(&grey)?;
         let [from, to] = self.digits;

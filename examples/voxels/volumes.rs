@@ -51,10 +51,18 @@ pub fn grey_volumes(digits: &[f32], rotation: Rotation, key: Key) -> Result<Vec<
     }
 }
 
-/// The brightness of each voxel, that of its brightest channel.
+/// Grey volumes in colours, `[n, 12288]` in [−1, 1].
+fn in_colours(grey: &[f32], colours: &[VoxelColour]) -> Result<Vec<f32>> {
+    let mut volumes = colour_voxels(grey, colours)?;
+    volumes.iter_mut().for_each(|v| *v = 2.0 * *v - 1.0);
+    Ok(volumes)
+}
+
+/// The brightness of each voxel in [0, 1], that of its brightest channel.
 pub fn brightness(volumes: &[f32]) -> Vec<f32> {
     let one = |v: &[f32]| {
-        let brightest = |p| (0..3).map(|c| v[c * VOXELS + p]).fold(0.0, f32::max).min(1.0);
+        let most = |p| (0..3).map(|c| v[c * VOXELS + p]).fold(-1.0, f32::max).min(1.0);
+        let brightest = |p| 0.5 * (most(p) + 1.0);
         (0..VOXELS).map(brightest).collect::<Vec<f32>>()
     };
     volumes.chunks_exact(NUMBERS).flat_map(one).collect()
@@ -71,7 +79,7 @@ impl Sampler<NUMBERS> for Coloured {
         let [which, turns, colours] = key.split();
         let digits = gather(&self.digits, &which.indices(n, self.digits.len() / PIXELS));
         let grey = grey_volumes(&digits, self.rotation, turns)?;
-        points(colour_voxels(&grey, &random_colours(colours, n))?)
+        points(in_colours(&grey, &random_colours(colours, n))?)
     }
 }
 
@@ -80,7 +88,7 @@ impl Coloured {
     pub fn each(&self, key: Key) -> Result<Vec<f32>> {
         let n = self.digits.len() / PIXELS;
         let colours: Vec<VoxelColour> = VoxelColour::ALL.into_iter().cycle().take(n).collect();
-        colour_voxels(&grey_volumes(&self.digits, self.rotation, key)?, &colours)
+        in_colours(&grey_volumes(&self.digits, self.rotation, key)?, &colours)
     }
 }
 
@@ -89,7 +97,7 @@ pub fn picture(x: &[f32], images: &[f32], n: usize) -> Result<Vec<u8>> {
     let pairs = x.chunks_exact(NUMBERS).zip(images.chunks_exact(NUMBERS)).take(n);
     let volumes = pairs.flat_map(|(x, y)| x.iter().chain(y)).copied().collect();
     let mut picture = VoxelPicture::new(SHAPE, volumes);
-    picture.range = PixelRange::Unit;
+    picture.range = PixelRange::Symmetric;
     picture.visible = Visible::Above(0.4);
     picture.views = View::USUAL[..2].to_vec();
     picture.side = 120;
