@@ -1,6 +1,8 @@
 //! What several test files share. Each of them is a crate of its own and uses a part of it.
 #![allow(dead_code)]
 
+pub mod torch;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
