@@ -99,3 +99,8 @@ pub use error::{Error, Result};
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
 pub struct Readme;
+
+/// The code of `docs/adding-an-estimator.md`, compiled and run.
+#[doc = include_str!("../docs/adding-an-estimator.md")]
+#[cfg(doctest)]
+pub struct AddingAnEstimator;
