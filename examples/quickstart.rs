@@ -4,8 +4,8 @@
 //!
 //! A mixture of Gaussians P is pushed through the gradient of a random convex function to Q. From
 //! samples of both, strong neural optimal transport learns the map between them. Prints its error
-//! beside the baselines, and writes to `target/quickstart/`: `map.svg`, `loss.svg`, `log.csv`,
-//! `checkpoint.bin`, `map.safetensors` and `potential.safetensors`. `--resume` goes on from the
+//! beside the baselines, and writes to `target/quickstart/`: `report.html` with all that follows,
+//! `map.svg`, `loss.svg`, `log.csv`, `checkpoint.bin`, `map.safetensors` and `potential.safetensors`. `--resume` goes on from the
 //! checkpoint, bit for bit as if the run had not stopped; `--quick` trains for a few seconds.
 
 use std::path::{Path, PathBuf};
@@ -103,6 +103,7 @@ fn main() -> anyhow::Result<()> {
     );
     let b = baselines(&pair, score, 1 << 14)?;
     let learned = map_error(&pair, &state.average, score, 1 << 14)?;
+    let mut table = Vec::new();
     for (name, e) in [
         ("identity", b.identity),
         ("constant", b.constant),
@@ -110,8 +111,17 @@ fn main() -> anyhow::Result<()> {
         ("learned", learned),
     ] {
         println!("  {name:<9} L2-UVP {:8.3} %   cosine {:.4}", e.l2_uvp, e.cosine);
+        table.push(vec![name.into(), format!("{:.3}", e.l2_uvp), format!("{:.4}", e.cosine)]);
     }
     draw(&pair, &state.average, &log, out)?;
+    plot::Report::new("Strong neural optimal transport of a known pair")
+        .table("Error against the true map", &["map", "L2-UVP, %", "cosine"], &table)
+        .picture("Source and target, learned map, true map", out.join("map.svg"))?
+        .heading("Readings of every step")
+        .log(&log)?
+        .settings("Settings", &config)?
+        .this_command()
+        .write(out.join("report.html"))?;
     println!("trained to step {} in {seconds:.1} s; results in {}", state.step(), out.display());
     Ok(())
 }

@@ -169,3 +169,41 @@ fn a_resumed_log_has_each_step_once() {
     assert_eq!(steps, ["1", "2", "3", "4", "5", "6"]);
     assert!(whole.starts_with("step,map_loss,potential_loss,transport_cost,"));
 }
+
+#[test]
+fn a_transfer_takes_what_fits_and_names_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let trained = train(fresh(0), 4);
+    save(&path, &trained);
+    let values = |t: &Displacement<Mlp<2, 16, 1, 2>>| brenier::function::arrays(t);
+    let mut map: Displacement<Mlp<2, 16, 1, 2>> = build(Key::new(5));
+    let done = checkpoint::transfer::<NotConfig, _, _, _>(&path, "average.", &mut map).unwrap();
+    assert_eq!((done.loaded.len(), done.kept.len()), (values(&map).len(), 0));
+    assert_eq!(values(&map), values(&trained.average));
+
+    // A network of another width: its last bias, [2], fits; nothing else of the last layer does.
+    let mut wide: Displacement<Mlp<2, 24, 1, 2>> = build(Key::new(5));
+    let before = brenier::function::arrays(&wide);
+    let done = checkpoint::transfer::<NotConfig, _, _, _>(&path, "average.", &mut wide).unwrap();
+    let after = brenier::function::arrays(&wide);
+    assert!(!done.loaded.is_empty() && !done.kept.is_empty());
+    for (b, a) in before.iter().zip(&after) {
+        let loaded = done.loaded.contains(&a.name);
+        let source = values(&trained.average).into_iter().find(|s| s.name == a.name).unwrap();
+        assert_eq!(loaded, source.shape == a.shape, "{}", a.name);
+        assert_eq!(&a.values, if loaded { &source.values } else { &b.values }, "{}", a.name);
+    }
+    let text = done.to_string();
+    let all = after.len();
+    assert!(
+        text.starts_with(&format!("{} of {all} arrays loaded; not loaded: ", done.loaded.len()))
+    );
+    assert!(text.contains("there, [24"), "{text}");
+
+    // Nothing of that name; a file that is no checkpoint.
+    let done = checkpoint::transfer::<NotConfig, _, _, _>(&path, "mapp.", &mut map).unwrap();
+    assert!(done.loaded.is_empty() && done.to_string().contains("is missing"), "{done}");
+    std::fs::write(&path, "brenier").unwrap();
+    assert!(checkpoint::transfer::<NotConfig, _, _, _>(&path, "average.", &mut map).is_err());
+}

@@ -3,9 +3,10 @@
 
 mod common;
 
+use brenier::neural::monge_gap_plain_step;
 use brenier::prelude::*;
 use brenier::problem::Discrete;
-use brenier::solver::{ConjugateConfig, ConjugateMethod, Coupling, Draw};
+use brenier::solver::{ConjugateConfig, ConjugateMethod, Coupling, Draw, EnergyLoss};
 use brenier::testing::*;
 use common::module;
 use dfdx::prelude::ZerosTensor;
@@ -207,6 +208,10 @@ fn weak_baselines() {
     let fresh = |key| batch_dual_init(&config, build::<Net<8>, _, _>(key));
     let step = |s, b: &Batch<8>, k| batch_dual_step(&config, s, b, k);
     assert_eq!(check_estimator(fresh, step, batches(1)), Ok(()));
+    let config = RegressedDualConfig::default();
+    let fresh = |key| regressed_dual_init(&config, build::<Icnn, _, _>(key));
+    let step = |s, b: &Batch<8>, k| regressed_dual_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(1)), Ok(()));
     for penalty in [Penalty::Quadratic, Penalty::Entropic] {
         let config = RegularisedDualConfig::<HalfSqEuclidean> {
             penalty,
@@ -220,6 +225,26 @@ fn weak_baselines() {
         let step = |s, b: &Batch<8>, k| regularised_dual_step(&config, s, b, k);
         assert_eq!(check_estimator(fresh, step, batches(1)), Ok(()));
     }
+}
+
+#[test]
+fn monge_gap() {
+    let config: MongeGapConfig = MongeGapConfig::default();
+    type Map = Displacement<Mlp<8, 32, 1, 8, Gelu>>;
+    let fresh = |key| monge_gap_init(&config, build::<Map, _, _>(key));
+    let step = |s, b: &Batch<8>, k| monge_gap_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(1)), Ok(()));
+    // A map without a conservative term, on the energy distance.
+    let fitting = Fitting::Energy(EnergyLoss::with_cost(HalfSqEuclidean));
+    let config = MongeGapConfig {
+        fitting,
+        gap: MongeGap::with_cost(Euclidean),
+        conservative_weight: 0.0,
+        ..MongeGapConfig::default()
+    };
+    let fresh = |key| monge_gap_init(&config, GradientMap(build::<Icnn, _, _>(key)));
+    let step = |s, b: &Batch<8>, k| monge_gap_plain_step(&config, s, b, k);
+    assert_eq!(check_estimator(fresh, step, batches(1)), Ok(()));
 }
 
 #[test]

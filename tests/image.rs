@@ -2,76 +2,17 @@
 
 mod common;
 
+use brenier::function::build;
 use brenier::function::image::*;
-use brenier::function::{arrays, build, replace, AdamConfig, Learner};
 use brenier::ops::*;
 use brenier::random::Key;
 use brenier::tensor::{points_on, rows, Points, Taped};
+use common::torch::*;
 use common::*;
 use dfdx::prelude::*;
-use serde_json::Value as Json;
 
 type Array = Tensor<(usize,), f64, Cpu>;
 type Recorded = Program<f64, Cpu>;
-
-/// Numbers in [−1, 1) that depend on a name, as in the script.
-fn named(name: &str, n: usize) -> Vec<f64> {
-    let seed = u64::from(crc32fast::hash(name.as_bytes()));
-    let number = |i: u64| {
-        let mut h = (i * 2_654_435_761 + seed) & 0xffff_ffff;
-        for (shift, factor) in [(16, 0x85eb_ca6b), (13, 0xc2b2_ae35), (16, 1)] {
-            h ^= h >> shift;
-            h = (h * factor) & 0xffff_ffff;
-        }
-        h as f64 / f64::from(1u32 << 31) - 1.0
-    };
-    (0..n as u64).map(number).collect()
-}
-
-fn parameter(name: &str, shape: &[usize]) -> Vec<f64> {
-    let u = named(name, shape.iter().product());
-    let scale = (3.0 / shape[1..].iter().product::<usize>() as f64).sqrt();
-    let near_one = name.ends_with("weight") || name.ends_with("running_var");
-    let of = |u: f64| match shape.len() {
-        1 if near_one => 1.0 + 0.3 * u,
-        1 => 0.3 * u,
-        _ => u * scale,
-    };
-    u.into_iter().map(of).collect()
-}
-
-fn sizes(json: &Json) -> Vec<usize> {
-    numbers(json).into_iter().map(|n| n as usize).collect()
-}
-
-/// Projections of `v` against those of the file. Sums of up to 10⁴ numbers of order one, each right to
-/// 1e-13: what is wrong in one entry shows at the order of that entry.
-fn check(what: &str, v: &[f64], expected: &Json) {
-    let dot = |u: &[f64]| v.iter().zip(u).map(|(a, b)| a * b).sum::<f64>();
-    let own = [v.iter().sum(), dot(&named("first", v.len())), dot(&named("second", v.len()))];
-    let size = v.iter().map(|v| v * v).sum::<f64>().sqrt().max(1.0);
-    for (own, expected) in own.iter().zip(numbers(expected)) {
-        assert!((own - expected).abs() < 1e-10 * size, "{what}: {own} for {expected}");
-    }
-}
-
-fn find<'a>(list: &'a Json, name: &str) -> &'a Json {
-    let all = list.as_array().expect("a list");
-    all.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("{name} in the file"))
-}
-
-fn taped<const N: usize>(x: &Points<N, f64>) -> Points<N, f64, Cpu, Taped<f64>> {
-    x.leaky_trace()
-}
-
-/// Σ y ∘ seed.
-fn loss<const M: usize, T: Tape<f64, Cpu>>(
-    y: Points<M, f64, Cpu, T>,
-) -> Tensor<Rank0, f64, Cpu, T> {
-    let n = y.shape().0;
-    let seed: Points<M, f64> = points_on(y.device(), named("seed", n * M)).expect("points");
-    (y * seed).sum()
-}
 
 /// A layer against the file, and its gradients against differences along a direction.
 fn layer<const N: usize, const M: usize>(
@@ -244,6 +185,13 @@ fn norms_and_activations() {
             p.norm::<Identity, _, _, _>(x, NormKind::Groups(groups), none, None1::None);
         });
     }
+    layer::<120, 120>("layer norm over channels", IMAGE, |p, x, w| {
+        p.layer_norm(x, (&w[0], &w[1]));
+    });
+    layer::<120, 120>("layer norm with affine", IMAGE, |p, x, w| {
+        let x = p.norm::<Identity, _, _, _>(x, NormKind::Groups(1), none, None1::None);
+        p.affine(x, (&w[0], &w[1]));
+    });
     layer::<120, 120>("gelu", IMAGE, |p, x, _| {
         p.activate::<Gelu>(x);
     });
@@ -253,6 +201,12 @@ fn norms_and_activations() {
 fn attention_and_embeddings() {
     layer::<72, 24>("attention", Extent::image(12, 3, 2), |p, x, _| {
         p.attention(x, 2);
+    });
+    layer::<72, 24>("linear attention", Extent::image(12, 3, 2), |p, x, _| {
+        p.linear_attention(x, 2);
+    });
+    layer::<120, 120>("transpose", IMAGE, |p, x, _| {
+        p.transpose(x, [1, 2, 2]);
     });
     layer::<1, 8>("sinusoidal", Extent::vector(1), |p, x, _| {
         p.sinusoidal(x, 8);
@@ -275,17 +229,7 @@ where
     let file = golden("image.json");
     let case = find(&file["networks"], name);
     let mut net: P = build(Key::new(0));
-    let mut values = arrays(&net);
-    let (trained, running) = (&case["parameters"], &case["running"]);
-    let listed = trained.as_array().unwrap().len() + running.as_array().unwrap().len();
-    assert_eq!(values.len(), listed, "{name}: as many arrays as PyTorch has");
-    for array in &mut values {
-        let list = if array.name.contains("running") { running } else { trained };
-        let entry = find(list, &array.name);
-        assert_eq!(array.shape, sizes(&entry["shape"]), "{name}: {}", array.name);
-        array.values = parameter(&array.name, &array.shape);
-    }
-    replace(&mut net, &values).unwrap();
+    with_parameters(name, &mut net, case);
     let samples = sizes(&case["shape"])[0];
     let x: Points<N, f64> = points_on(&Cpu::default(), named("x", samples * N)).expect("points");
     check(&format!("{name} settled"), &rows(&net.forward(x.clone())), &case["settled"]);
@@ -294,21 +238,7 @@ where
     check(name, &y.as_vec(), &case["y"]);
     let gradients = loss(y).backward();
     check(&format!("{name}: x"), &gradients.get(&x).as_vec(), &case["dx"][0]);
-
-    // A learner whose moments after one update of rate zero are the gradients, scaled by 1 − β₁.
-    let adam = AdamConfig { rate: 1e-30, betas: (0.0, 0.0), ..AdamConfig::default() };
-    let mut learner = Learner::new(net, adam).unwrap();
-    let y = learner.traced::<N, Points<M, f64, Cpu, Taped<f64>>>(&x);
-    learner.descend(loss(y)).unwrap();
-    let after = arrays(learner.params());
-    let names = after.iter().filter(|a| !a.name.contains("running"));
-    for (array, moments) in names.zip(learner.moments()) {
-        let what = format!("{name}: {}", array.name);
-        check(&what, &moments.mean, &find(trained, &array.name)["gradient"]);
-    }
-    for array in after.iter().filter(|a| a.name.contains("running")) {
-        check(&array.name, &array.values, &find(running, &array.name)["after"]);
-    }
+    check_gradients(name, (net, case), |learner| learner.traced(&x));
 }
 
 #[test]

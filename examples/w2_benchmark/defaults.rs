@@ -18,6 +18,8 @@ impl Recipe {
             Solver::MmB | Solver::Ls => {
                 Self { convexity: Convexity::Free, potential_rate: 1e-3, ..Self::convex() }
             }
+            // From the identity: what it loses to a linear map is then its own.
+            Solver::Qc => Self { start: Start::Identity, ..Self::of(Solver::Ls, dimension) },
             Solver::Enot => Self::enot(dimension),
             Solver::MongeGap => Self::monge_gap(dimension),
         }

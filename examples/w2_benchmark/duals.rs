@@ -1,9 +1,10 @@
 //! Contenders of the dual on Brenier potentials, all with DenseICNNs: `w2_dual_step` in its three forms,
-//! and the baselines `batch_dual_step` and `regularised_dual_step`.
+//! and the baselines `batch_dual_step`, `regularised_dual_step` and `regressed_dual_step`.
 
 use brenier::neural::{
-    batch_dual_init, batch_dual_step, regularised_dual_init, regularised_dual_step,
-    BatchDualConfig, RegularisedDualConfig,
+    batch_dual_init, batch_dual_step, regressed_dual_init, regressed_dual_step,
+    regularised_dual_init, regularised_dual_step, BatchDualConfig, RegressedDualConfig,
+    RegularisedDualConfig,
 };
 use brenier::prelude::*;
 
@@ -78,6 +79,21 @@ impl<const N: usize> Run<'_, N> {
         }
         let step = |s, b: &Batch<N>, k| regularised_dual_step(&config, s, b, k);
         let image = |f: &Minus<N, H, L>, x| f.images(&config.cost, x);
+        Ok(self.contest(1, state, step, image)?.0)
+    }
+
+    /// A potential that is regressed on the exact duals of the batches.
+    pub fn regressed_dual<const H: usize, const L: usize>(&self) -> anyhow::Result<Finished> {
+        let r = &self.job.recipe;
+        let [u, _]: [Icnn<N, H, L>; 2] = self.convex()?;
+        let potential = adam(r, r.potential_rate, r.steps);
+        let config = RegressedDualConfig { potential, ..RegressedDualConfig::default() };
+        let mut state = regressed_dual_init(&config, u)?;
+        if r.convexity == Convexity::Kept {
+            state.potential = state.potential.projected(Icnn::<N, H, L>::make_convex);
+        }
+        let step = |s, b: &Batch<N>, k| regressed_dual_step(&config, s, b, k);
+        let image = |psi: &Icnn<N, H, L>, x| psi.input_gradient(x);
         Ok(self.contest(1, state, step, image)?.0)
     }
 }

@@ -23,6 +23,8 @@ pub enum Solver {
     MmB,
     /// LS: the regularised dual, `regularised_dual_step`.
     Ls,
+    /// QC: regression on exact duals of batches, `regressed_dual_step`.
+    Qc,
     /// ENOT: expectile-regularised, back and forth between two potentials, `enot_step`.
     Enot,
     /// The Monge gap as a regulariser, `monge_gap_step`.
@@ -31,7 +33,7 @@ pub enum Solver {
 
 impl Solver {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Not,
         Self::Mm,
         Self::MmR,
@@ -40,6 +42,7 @@ impl Solver {
         Self::AmortisedDual,
         Self::MmB,
         Self::Ls,
+        Self::Qc,
         Self::Enot,
         Self::MongeGap,
     ];
@@ -55,6 +58,7 @@ impl Solver {
             Self::AmortisedDual => "amortised-dual",
             Self::MmB => "mm-b",
             Self::Ls => "ls",
+            Self::Qc => "qc",
             Self::Enot => "enot",
             Self::MongeGap => "monge-gap",
         }

@@ -59,6 +59,7 @@ impl<const N: usize> Run<'_, N> {
             Solver::MmR | Solver::W2Dual | Solver::AmortisedDual => self.w2_dual::<H, L>(),
             Solver::MmB => self.batch_dual::<H, L>(),
             Solver::Ls => self.regularised_dual::<H, L>(),
+            Solver::Qc => self.regressed_dual::<H, L>(),
             _ => self.wide_icnns::<H, L>(),
         }
     }

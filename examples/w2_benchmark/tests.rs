@@ -36,17 +36,17 @@ fn a_plan_goes_on_where_it_stopped() {
     let Some(data) = data() else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();
-    let most = "mm,mm-r,mm-v2,w2-dual,amortised-dual,mm-b,ls,enot,monge-gap";
+    let most = "mm,mm-r,mm-v2,w2-dual,amortised-dual,mm-b,ls,qc,enot,monge-gap";
     run(&data, out, most, "8").unwrap();
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     let (evaluations, runs) = (read("evaluations.csv"), read("runs.jsonl"));
-    assert_eq!((evaluations.lines().count(), runs.lines().count()), (1 + 9 * 4, 9));
-    assert_eq!(runs.matches("\"outcome\":\"Finished\"").count(), 9);
+    assert_eq!((evaluations.lines().count(), runs.lines().count()), (1 + 10 * 4, 10));
+    assert_eq!(runs.matches("\"outcome\":\"Finished\"").count(), 10);
     assert!(runs.contains("\"epsilon\":") && read("divergence.svg").contains("ε = "));
 
     // One more run joins; the others are as they were, with their times.
     run(&data, out, &format!("{most},not"), "8").unwrap();
-    assert_eq!(read("runs.jsonl").lines().count(), 10);
+    assert_eq!(read("runs.jsonl").lines().count(), 11);
     let kept = read("evaluations.csv");
     assert!(evaluations.lines().all(|line| kept.lines().any(|l| l == line)));
     assert!(read("table.md").contains("| **w2-dual** |"));

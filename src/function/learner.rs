@@ -90,7 +90,7 @@ impl<P: TensorCollection<E, D>, E: Real, D: Engine<E>> Learner<P, E, D> {
     }
 
     /// The same with the learning rate multiplied by `factor`, from now on.
-    pub(crate) fn scale_rate(&mut self, factor: f64) {
+    pub fn scale_rate(&mut self, factor: f64) {
         self.adam.rate *= factor;
     }
 

@@ -19,6 +19,7 @@
 //! | r M(x) / \|M(x)\| | [`OnSphere<M>`](OnSphere) | map |
 //! | networks of images and volumes | [`image`] | maps and potentials |
 //! | (x, z) ↦ F(x, z) of F with N + Z inputs | [`Joined<Z, M, F>`](Joined) | [`StochasticMap`], [`ConditionalPotential`] |
+//! | (x, c) ↦ F(x, planes of c); the first N of the numbers of F | [`WithPlanes`], [`Leading`] | networks of images as the same |
 //! | −\|f\|, −log(1 + eᶠ), 0 | [`NegativeAbs<F>`](NegativeAbs), [`NegativeSoftplus<F>`](NegativeSoftplus), [`ZeroPotential`] | [`NonPositive`] potential |
 //!
 //! A velocity field is any module of places, times and conditions, `([n, N], [n], q) -> [n, N]`
@@ -36,6 +37,7 @@ mod mlp;
 mod module;
 mod on_sphere;
 mod parameters;
+mod planes;
 mod potential;
 mod pretrain;
 mod record;
@@ -53,6 +55,7 @@ pub use map_network::{FreeMap, MapFor, MapNetwork, PotentialMap};
 pub use mlp::{Mlp, ResidualMlp};
 pub use on_sphere::OnSphere;
 pub use parameters::{arrays, build, replace, NamedArray};
+pub use planes::{Leading, WithPlanes};
 pub use potential::{
     Displacement, GradientMap, InputGradient, Negated, PlusHalfSquare, Potential, TransportMap,
 };

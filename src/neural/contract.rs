@@ -35,17 +35,47 @@ pub trait Slowed {
 }
 
 /// What every state of an estimator does in the same way, given its learners and which of them holds
-/// the map: counting steps, slowing down, saving and loading.
+/// the map: [`State`](crate::neural::State), [`Mapped`](crate::neural::Mapped),
+/// [`Slowed`](crate::neural::Slowed) and [`Persist`](crate::function::Persist), hence counting steps,
+/// slowing down, saving and loading.
+///
+/// The state is `Name<parameters of the learners, number, device>` with a field `step: u64`. A state with
+/// more fields implements the traits itself.
+///
+/// ```
+/// use brenier::neural::learners;
+/// use brenier::ops::{Engine, Real};
+/// use brenier::prelude::*;
+/// struct MineState<F, T, E: Real = f32, D: Engine<E> = Cpu> {
+///     step: u64,
+///     potential: Learner<F, E, D>,
+///     map: Learner<T, E, D>,
+/// }
+/// learners!(MineState<F, T> { potential, map }, map: map of T);
+/// # let learner = |i| Learner::<Mlp<1, 2, 0, 1>>::new(build(Key::new(i)), AdamConfig::default());
+/// # let mine = MineState { step: 3, potential: learner(0)?, map: learner(1)? };
+/// assert_eq!(mine.step(), 3);
+/// # Ok::<(), brenier::Error>(())
+/// ```
+#[doc(hidden)]
+#[macro_export]
 macro_rules! learners {
-    ($state:ident<$($p:ident),*> { $($field:ident),* }, map: $map:ident of $of:ident) => {
-        impl<$($p,)* E: Real, D: Engine<E>> $crate::neural::State for $state<$($p,)* E, D> {
+    ($state:ident<$($p:ident),*> { $($field:ident),* $(,)? }, map: $map:ident of $of:ident) => {
+        impl<$($p,)* E, D> $crate::neural::State for $state<$($p,)* E, D>
+        where
+            E: $crate::ops::Real,
+            D: $crate::ops::Engine<E>,
+        {
             fn step(&self) -> u64 {
                 self.step
             }
         }
 
-        impl<$($p: TensorCollection<E, D>,)* E: Real, D: Engine<E>> $crate::neural::Mapped
-            for $state<$($p,)* E, D>
+        impl<$($p,)* E, D> $crate::neural::Mapped for $state<$($p,)* E, D>
+        where
+            $($p: $crate::prelude::TensorCollection<E, D>,)*
+            E: $crate::ops::Real,
+            D: $crate::ops::Engine<E>,
         {
             type Map = $crate::function::Learner<$of, E, D>;
             fn map(&self) -> &Self::Map {
@@ -53,20 +83,27 @@ macro_rules! learners {
             }
         }
 
-        impl<$($p: TensorCollection<E, D>,)* E: Real, D: Engine<E>> $crate::neural::Slowed
-            for $state<$($p,)* E, D>
+        impl<$($p,)* E, D> $crate::neural::Slowed for $state<$($p,)* E, D>
+        where
+            $($p: $crate::prelude::TensorCollection<E, D>,)*
+            E: $crate::ops::Real,
+            D: $crate::ops::Engine<E>,
         {
             fn slow_down(&mut self, factor: f64) {
                 $(self.$field.scale_rate(factor);)*
             }
         }
 
-        impl<$($p: TensorCollection<E, D>,)* E: Real, D: Engine<E>> $crate::function::Persist
-            for $state<$($p,)* E, D>
+        impl<$($p,)* E, D> $crate::function::Persist for $state<$($p,)* E, D>
+        where
+            $($p: $crate::prelude::TensorCollection<E, D>,)*
+            E: $crate::ops::Real,
+            D: $crate::ops::Engine<E>,
         {
             fn save(&self, record: &mut $crate::function::Record, path: &str) {
-                self.step.save(record, &format!("{path}step"));
-                $(self.$field.save(record, &format!("{path}{}.", stringify!($field)));)*
+                use $crate::function::Persist;
+                Persist::save(&self.step, record, &format!("{path}step"));
+                $(Persist::save(&self.$field, record, &format!("{path}{}.", stringify!($field)));)*
             }
             fn load(
                 &mut self,
@@ -74,15 +111,29 @@ macro_rules! learners {
                 path: &str,
                 problems: &mut Vec<String>,
             ) {
-                self.step.load(record, &format!("{path}step"), problems);
-                $(self.$field.load(record, &format!("{path}{}.", stringify!($field)), problems);)*
+                use $crate::function::Persist;
+                Persist::load(&mut self.step, record, &format!("{path}step"), problems);
+                $(
+                    let field = format!("{path}{}.", stringify!($field));
+                    Persist::load(&mut self.$field, record, &field, problems);
+                )*
             }
         }
     };
 }
-pub(super) use learners;
 
-/// All fields of metrics as readings, under their names.
+/// All fields of metrics, `f64` each, as [`Readings`](crate::neural::Readings) under their names.
+///
+/// ```
+/// use brenier::neural::{readings, Readings};
+/// struct MineMetrics {
+///     loss: f64,
+/// }
+/// readings!(MineMetrics { loss });
+/// assert_eq!(MineMetrics { loss: 2.0 }.readings(), [("loss", 2.0)]);
+/// ```
+#[doc(hidden)]
+#[macro_export]
 macro_rules! readings {
     ($metrics:ident { $($field:ident),* $(,)? }) => {
         impl $crate::neural::Readings for $metrics {
@@ -92,4 +143,6 @@ macro_rules! readings {
         }
     };
 }
-pub(super) use readings;
+
+#[doc(inline)]
+pub use {learners, readings};

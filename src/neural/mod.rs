@@ -13,6 +13,7 @@
 //! | [`w2_dual_step`] | ½\|x − y\|² | Brenier potential and inverse map | arXiv:1908.10962, 1909.13082, 2210.12153 | `w2_dual.rs` |
 //! | [`batch_dual_step`] | any [`Cost`](crate::geometry::Cost) | source potential | arXiv:1906.09691 | `batch_dual.rs` |
 //! | [`flow_matching_step`] | any [`RowCost`](crate::geometry::RowCost), for pairs | velocity | arXiv:2210.02747, 2302.00482, 2311.15100 | `flow_matching/` |
+//! | [`regressed_dual_step`] | ½\|x − y\|² | Brenier potential | arXiv:2106.01954 (QC) | `regressed_dual.rs` |
 //! | [`regularised_dual_step`] | any [`Cost`](crate::geometry::Cost) | both potentials | arXiv:1711.02283 | `regularised_dual.rs` |
 //!
 //! A step is a pure function `step(&config, state, &batch, key) -> Result<(state, metrics)>`: what is
@@ -37,6 +38,7 @@ mod noised_not;
 mod not;
 mod not_ae;
 mod ramp;
+mod regressed_dual;
 mod regularised_dual;
 mod unbalanced;
 mod w2_dual;
@@ -46,6 +48,8 @@ pub use batch_dual::{
     batch_dual_init, batch_dual_step, BatchDualConfig, BatchDualMetrics, BatchDualState,
 };
 pub use conditional::{Noise, WeakNotMetrics};
+#[doc(inline)]
+pub use contract::{learners, readings};
 pub use contract::{Mapped, Readings, Reversible, Slowed, State};
 pub use enot::{enot_init, enot_step, EnotConfig, EnotMetrics, EnotState};
 pub use flow_matching::{
@@ -71,6 +75,10 @@ pub use noised_not::{
 pub use not::{not_init, not_step, NotConfig, NotMetrics, NotState};
 pub use not_ae::{not_ae_init, not_ae_step, NotAeConfig, NotAeMetrics, NotAeState};
 pub use ramp::Ramp;
+pub use regressed_dual::{
+    regressed_dual_init, regressed_dual_step, RegressedDualConfig, RegressedDualMetrics,
+    RegressedDualState,
+};
 pub use regularised_dual::{
     regularised_dual_init, regularised_dual_step, Penalty, RegularisedDualConfig,
     RegularisedDualMetrics, RegularisedDualState,

@@ -52,7 +52,8 @@ pub use device::{Constants, Engine, Tap};
 pub use icnn::{IcnnOp, IcnnParameters};
 pub use jacobian::JacobianOp;
 pub use layers::{
-    Affine, Extent, Held, Interpolation, LayerOp, NormKind, Program, Running, Value, Weights,
+    Affine, Dropouts, Extent, Held, Interpolation, LayerOp, NormKind, Program, Running, Value,
+    Weights,
 };
 pub use linear::{linear, residual_linear, LinearOp};
 pub use mlp::MlpOp;

@@ -1,5 +1,5 @@
 //! Pictures: transport maps in the plane and curves against the step as SVG files, images and volumes as
-//! PNG files.
+//! PNG files, and a run as one HTML file.
 //!
 //! | picture | shows |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | [`CurvePicture`] | losses and scores against the step, on a linear or logarithmic axis |
 //! | [`ImageGrid`] | rows of images: input, output, target; before and after |
 //! | [`VoxelPicture`] | volumes as shaded cubes from several sides |
+//! | [`Report`] | a run on one page: settings, curves, pictures, tables, the command |
 //! | [`Plane`] | points of any dimension on the first two principal axes of the target |
 //!
 //! Equal inputs give equal bytes. Data that cannot be drawn (NaN, infinite, negative on a logarithmic
@@ -44,6 +45,7 @@ mod panel;
 mod paths;
 mod plane;
 mod raster;
+mod report;
 mod ticks;
 mod voxels;
 
@@ -53,4 +55,5 @@ pub use image_grid::{ImageGrid, ImageRow};
 pub use maps::MapPicture;
 pub use paths::PathPicture;
 pub use plane::Plane;
+pub use report::Report;
 pub use voxels::{View, Visible, VoxelPicture};

@@ -9,6 +9,7 @@
 //! | [`mmd`], [`energy_distance`] | two samples by sums over pairs |
 //! | [`marker_scores`], [`r2_of_means`] | two samples, coordinate by coordinate |
 //! | [`image_errors`] | paired images, with units in the types |
+//! | [`hue_distances`] | the colours of paired images |
 //! | [`diversity`] | the images of a point under a map with noise |
 //! | [`used_share`] | how much of the target partial transport uses |
 //! | [`perception`] | images as trained networks see them: LPIPS, FID, a cost |
@@ -17,6 +18,7 @@ pub mod benchmark;
 mod divergence;
 mod diversity;
 mod frechet;
+mod hue;
 mod kernel;
 mod map_error;
 mod markers;
@@ -30,6 +32,7 @@ mod usage;
 pub use divergence::{map_divergence, sinkhorn_divergence, DivergenceScore};
 pub use diversity::{diversity, Diversity};
 pub use frechet::frechet_distance;
+pub use hue::hue_distances;
 pub use kernel::{energy_distance, mmd, Pairs, GAMMAS};
 pub use map_error::{baselines, map_error, Baselines, MapError};
 pub use markers::{marker_scores, r2_of_means, MarkerScore};

@@ -4,15 +4,19 @@
 //! payload (u32), its length (u64), then the payload: configuration, key and state, encoded by
 //! `bincode`. A file is written under a temporary name in the same folder, flushed to disk, and
 //! renamed: a run that is killed leaves the old file or the new one, never half of one.
+//!
+//! [`load`] goes on with a run; [`transfer`] starts another one from its networks.
 
 use std::path::Path;
 
+use dfdx::prelude::TensorCollection;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CheckpointProblem, Error, Result};
 use crate::files;
-use crate::function::{Persist, Record};
+use crate::function::{arrays, replace, Persist, Record};
+use crate::ops::{Engine, Real};
 use crate::random::Key;
 
 /// The newest format version that this build reads, and the one it writes.
@@ -56,23 +60,83 @@ pub fn save<S: Persist, C: Serialize>(path: &Path, state: &S, config: &C, key: K
 /// a newer version, truncated or corrupted, holds another configuration type, or if its arrays do not
 /// fit the template (each misfit is listed by name). The file is never changed.
 pub fn load<S: Persist, C: DeserializeOwned>(path: &Path, mut template: S) -> Result<(S, C, Key)> {
+    let Payload { config, key, record } = read(path)?;
+    let mut problems = Vec::new();
+    template.load(&record, "", &mut problems);
+    if problems.is_empty() {
+        Ok((template, config, key))
+    } else {
+        Err(Error::checkpoint(path, CheckpointProblem::Mismatch(problems)))
+    }
+}
+
+/// What a module took over from a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transfer {
+    /// Names of the arrays that were taken over.
+    pub loaded: Vec<String>,
+    /// Those that stayed as they were, with the reason.
+    pub kept: Vec<(String, String)>,
+}
+
+/// Takes over the arrays of a module under `path_in_file` (`"map.parameters."`, `"potential.parameters."`, or
+/// `"average."` of an [`Averaged`](super::Averaged) state) from a checkpoint of another run, as far as their
+/// names and shapes fit. Optimiser and step are not touched. `C` is the type of the checkpoint's configuration.
+///
+/// # Errors
+/// As [`load`], except that arrays that do not fit are no error.
+pub fn transfer<C: DeserializeOwned, P, E: Real, D: Engine<E>>(
+    path: &Path,
+    path_in_file: &str,
+    module: &mut P,
+) -> Result<Transfer>
+where
+    P: TensorCollection<E, D>,
+{
+    let Payload::<C> { record, .. } = read(path)?;
+    let (mut transfer, mut all) = (Transfer::default(), arrays(module));
+    for own in &mut all {
+        let found = record.array::<E>(&format!("{path_in_file}{}", own.name));
+        let problem = match found {
+            Ok((shape, values)) if shape == own.shape => {
+                own.values = values;
+                transfer.loaded.push(own.name.clone());
+                continue;
+            }
+            Ok((shape, _)) => format!("is {shape:?} there, {:?} here", own.shape),
+            Err(problem) => problem,
+        };
+        transfer.kept.push((own.name.clone(), problem));
+    }
+    replace(module, &all)
+        .map_err(|problems| Error::checkpoint(path, CheckpointProblem::Mismatch(problems)))?;
+    Ok(transfer)
+}
+
+impl std::fmt::Display for Transfer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = self.loaded.len() + self.kept.len();
+        write!(f, "{} of {all} arrays loaded", self.loaded.len())?;
+        for (i, (name, problem)) in self.kept.iter().enumerate() {
+            write!(f, "{} {name} ({problem})", if i == 0 { "; not loaded:" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+/// The contents of a file.
+fn read<C: DeserializeOwned>(path: &Path) -> Result<Payload<C>> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     let refuse = |problem| Error::checkpoint(path, problem);
     let payload = payload(&bytes).map_err(refuse)?;
-    let (Payload { config, key, record }, read): (Payload<C>, usize) =
+    let (contents, read): (Payload<C>, usize) =
         bincode::serde::decode_from_slice(payload, bincode::config::standard())
             .map_err(|e| refuse(CheckpointProblem::Contents(e.to_string())))?;
     if read != payload.len() {
         let rest = format!("{} bytes are left over", payload.len() - read);
         return Err(refuse(CheckpointProblem::Contents(rest)));
     }
-    let mut problems = Vec::new();
-    template.load(&record, "", &mut problems);
-    if problems.is_empty() {
-        Ok((template, config, key))
-    } else {
-        Err(refuse(CheckpointProblem::Mismatch(problems)))
-    }
+    Ok(contents)
 }
 
 /// The verified payload of a file's bytes.

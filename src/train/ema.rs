@@ -1,5 +1,6 @@
 //! A running average of the map.
 
+use dfdx::nn::tensor_collection::*;
 use dfdx::prelude::*;
 
 use crate::error::{Error, Result};
@@ -33,7 +34,8 @@ impl<S, T: Clone> Averaged<S, T> {
 }
 
 /// A step that also averages: ā ← d ā + (1 − d) θ with d = min(`decay`, (1 + k) / (10 + k)) at step k,
-/// so that the start is forgotten. `decay` is in [0, 1).
+/// so that the start is forgotten. `decay` is in [0, 1). Running statistics of batch norms, which are averages
+/// already, are those of the map.
 ///
 /// # Errors
 /// [`Error::InvalidConfig`] if `decay` is outside its range.
@@ -55,9 +57,35 @@ where
         let Averaged { state, mut average } = averaged;
         let k = state.step() as f64;
         let (state, metrics) = step.step(state, batch, key)?;
-        average.ema(state.map().params(), decay.min((1.0 + k) / (10.0 + k)));
+        let mut averaging = Averaging { decay: decay.min((1.0 + k) / (10.0 + k)) };
+        let both = (&mut average, state.map().params());
+        let walked = T::iter_tensors(&mut RecursiveWalker { m: both, f: &mut averaging });
+        walked.expect("memory for the parameters");
         Ok((Averaged { state, average }, metrics))
     })
+}
+
+struct Averaging {
+    decay: f64,
+}
+
+impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Averaging {
+    type Viewer = (ViewTensorMut, ViewTensorRef);
+    type Err = <D as HasErr>::Err;
+    type E2 = E;
+    type D2 = D;
+    fn visit<Sh: Shape>(
+        &mut self,
+        options: TensorOptions<Sh, E, D>,
+        (average, now): (&mut Tensor<Sh, E, D>, &Tensor<Sh, E, D>),
+    ) -> std::result::Result<Option<Tensor<Sh, E, D>>, Self::Err> {
+        if options.do_gradient_update {
+            average.try_axpy(self.decay, now, 1.0 - self.decay)?;
+        } else {
+            average.clone_from(now);
+        }
+        Ok(None)
+    }
 }
 
 impl<S: State, T> State for Averaged<S, T> {

@@ -12,6 +12,7 @@
 //! | [`with_ema`] | keeps a running average of the map |
 //! | [`with_unbalanced`] | the unbalanced form of a minibatch step |
 //! | [`every`], [`CsvLog`], [`Progress`] | watch a run; [`read_log`] reads a log back |
+//! | `TensorBoard` | the same for TensorBoard (feature `tensorboard`) |
 //! | [`checkpoint`] | the whole state in one file, resumed bit for bit |
 //! | [`weights`] | the parameters of a module as safetensors |
 //! | [`read_settings`] | settings from layers of TOML files and `key=value` pairs |
@@ -29,6 +30,8 @@ mod log;
 mod observe;
 mod run;
 mod settings;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 mod unbalanced;
 pub mod weights;
 
@@ -40,6 +43,8 @@ pub use log::{read_log, CsvLog, LogColumn};
 pub use observe::{every, Observe, Progress};
 pub use run::{run, Step};
 pub use settings::read_settings;
+#[cfg(feature = "tensorboard")]
+pub use tensorboard::TensorBoard;
 pub use unbalanced::{with_unbalanced, UnbalancedMetrics};
 
 pub use crate::files::write_atomically;

@@ -1,6 +1,8 @@
 //! What several test files share. Each of them is a crate of its own and uses a part of it.
 #![allow(dead_code)]
 
+pub mod torch;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,28 @@ where
     }
     replace(&mut built, &values).expect("the arrays are those of the module");
     built
+}
+
+/// The norm of the gradient of `loss` in the parameters of `module`, by differences.
+pub fn gradient_norm<P>(module: &P, loss: impl Fn(&P) -> f64) -> f64
+where
+    P: TensorCollection<f64, Cpu> + Clone,
+{
+    let start = arrays(module);
+    let mut square = 0.0;
+    for a in 0..start.len() {
+        for i in 0..start[a].values.len() {
+            let at = |by: f64| {
+                let mut values = start.clone();
+                values[a].values[i] += by;
+                let mut moved = module.clone();
+                replace(&mut moved, &values).expect("the arrays are those of the module");
+                loss(&moved)
+            };
+            square += ((at(1e-4) - at(-1e-4)) / 2e-4).powi(2);
+        }
+    }
+    square.sqrt()
 }
 
 /// The gradient of a tensor, zero if nothing was added to it.

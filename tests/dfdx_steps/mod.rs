@@ -205,6 +205,12 @@ estimators! {
         let state = regularised_dual_init(&config, f, g).unwrap();
         (state, move |s, b: &On<D>, k| regularised_dual_step(&config, s, b, k))
     };
+    regressed_dual, 1, |D| {
+        let config = RegressedDualConfig { potential: adam(), ..Default::default() };
+        let psi: PlusHalfSquare<Potential<D, Softplus>> = build(Key::new(1));
+        let state = regressed_dual_init(&config, psi).unwrap();
+        (state, move |s, b: &On<D>, k| regressed_dual_step(&config, s, b, k))
+    };
     batch_dual, 1, |D| {
         let config: BatchDualConfig = BatchDualConfig { potential: adam(), ..Default::default() };
         let f: Potential<D, Softplus> = build(Key::new(1));

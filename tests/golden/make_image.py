@@ -117,21 +117,39 @@ def layers():
                 lambda x, weight, bias: F.silu(F.group_norm(x, 2, weight, bias)), **affine)
     yield layer("instance norm", image, lambda x: F.instance_norm(x))
     yield layer("layer norm", image, lambda x: F.layer_norm(x, x.shape[1:]))
+    yield layer("layer norm over channels", image,
+                lambda x, weight, bias: F.layer_norm(x.movedim(1, -1), (4,), weight, bias).movedim(-1, 1),
+                **affine)
+    yield layer("layer norm with affine", image,
+                lambda x, weight, bias: F.layer_norm(x, (4, 6, 5), weight, bias),
+                weight=(4, 6, 5), bias=(4, 6, 5))
     yield layer("gelu", image, F.gelu)
     yield layer("attention", (2, 12, 3, 2), attention)
+    yield layer("linear attention", (2, 12, 3, 2), linear_attention)
+    yield layer("transpose", image, lambda x: x.flatten(2).transpose(1, 2))
     yield layer("sinusoidal", (3, 1), sinusoidal)
     yield layer("edm", (3, 1), edm)
 
 
+def heads(x, n):
+    """Queries, keys and values, thirds of the channels: sample, head, position, channel."""
+    return (t.reshape(len(t), n, -1, x[0, 0].numel()).transpose(2, 3) for t in x.chunk(3, 1))
+
+
 def attention(x):
-    """Two heads over positions; queries, keys and values are thirds of the channels."""
-    q, k, v = (t.reshape(len(t), 2, -1, x[0, 0].numel()).transpose(2, 3) for t in x.chunk(3, 1))
-    y = F.scaled_dot_product_attention(q, k, v)
+    """Two heads over positions."""
+    y = F.scaled_dot_product_attention(*heads(x, 2))
     return y.transpose(2, 3).reshape(len(x), -1, *x.shape[2:])
 
 
-def sinusoidal(t):
-    w = 10000 ** -(torch.arange(4) / 3)
+def linear_attention(x, n=2):
+    q, k, v = heads(x, n)
+    y = q @ (k.softmax(2).transpose(2, 3) @ v)
+    return y.transpose(2, 3).reshape(len(x), -1, *x.shape[2:])
+
+
+def sinusoidal(t, half=4):
+    w = 10000 ** -(torch.arange(half) / (half - 1))
     return torch.cat([torch.sin(t * w), torch.cos(t * w)], 1)
 
 
@@ -311,15 +329,161 @@ class ConditionalUNet(UNet):
         return self.outc(x)
 
 
-def network(name, net, x_shape):
+def norm(c):
+    """Group norm with the most groups, up to a quarter of the channels and 32, that divide them."""
+    most = max(1, min(c // 4, 32))
+    return nn.GroupNorm(max(g for g in range(1, most + 1) if c % g == 0), c)
+
+
+class FlowBlock(nn.Module):
+    def __init__(self, i, o, t):
+        super().__init__()
+        self.norm1, self.norm2 = norm(i), norm(o)
+        self.conv1, self.conv2 = nn.Conv2d(i, o, 3, padding=1), nn.Conv2d(o, o, 3, padding=1)
+        self.time = nn.Linear(t, o)
+        if i != o:
+            self.skip = nn.Conv2d(i, o, 1)
+
+    def forward(self, x, t):
+        h = self.conv1(F.silu(self.norm1(x))) + self.time(t)[:, :, None, None]
+        h = self.conv2(F.silu(self.norm2(h)))
+        return (h + (self.skip(x) if hasattr(self, "skip") else x)) / 2**0.5
+
+
+class FlowAttention(nn.Module):
+    def __init__(self, c, n):
+        super().__init__()
+        self.n, self.norm = n, norm(c)
+        self.qkv, self.out = nn.Conv2d(c, 3 * c, 1), nn.Conv2d(c, c, 1)
+
+    def forward(self, x):
+        return x + self.out(linear_attention(self.qkv(self.norm(x)), self.n))
+
+
+class FlowDown(nn.Module):
+    def __init__(self, i, o, t, r, n, attends):
+        super().__init__()
+        self.first = FlowBlock(i, o, t)
+        self.others = nn.ModuleList(FlowBlock(o, o, t) for _ in range(r - 1))
+        self.attention = nn.ModuleList(FlowAttention(o, n) for _ in range(r if attends else 0))
+
+    def forward(self, x, t, skips):
+        for k, block in enumerate([self.first, *self.others]):
+            x = block(x, t)
+            if self.attention:
+                x = self.attention[k](x)
+            skips.append(x)
+        return x
+
+
+class FlowUp(nn.Module):
+    def __init__(self, u, o, i, t, r, n, attends):
+        super().__init__()
+        self.first = FlowBlock(u + o, o, t)
+        self.others = nn.ModuleList(FlowBlock(2 * o, o, t) for _ in range(r - 1))
+        self.last = FlowBlock(o + i, o, t)
+        self.attention = nn.ModuleList(FlowAttention(o, n) for _ in range(r + 1 if attends else 0))
+
+    def forward(self, x, t, skips):
+        for k, block in enumerate([self.first, *self.others, self.last]):
+            x = block(torch.cat([x, skips.pop()], 1), t)
+            if self.attention:
+                x = self.attention[k](x)
+        return x
+
+
+class TimeEmbedding(nn.Sequential):
+    def __init__(self, q, t):
+        super().__init__(nn.Linear(t, 4 * t), nn.SiLU(), nn.Linear(4 * t, t))
+        self.t = t
+        if q:
+            self.condition = nn.Linear(q, t, bias=False)
+
+    def forward(self, t, q):
+        h = self[2](self[1](self[0](sinusoidal(t, self.t // 2))))
+        return F.silu(h + self.condition(q) if hasattr(self, "condition") else h)
+
+
+class FlowUNet(nn.Module):
+    """The U-Net of flow matching; `attends` has the levels with attention."""
+
+    def __init__(self, c, q, w0, widths, r, attends, n):
+        super().__init__()
+        self.time, self.conv_in = TimeEmbedding(q, w0), nn.Conv2d(c, w0, 3, padding=1)
+        self.levels, entering = len(widths) - 1, [w0, *widths]
+        for k, (i, o) in enumerate(zip(entering, widths)):
+            shape = (w0, r, n, k in attends)
+            if k < self.levels:
+                below = widths[k + 1]
+                setattr(self, f"down{k}", FlowDown(i, o, *shape))
+                setattr(self, f"halve{k}", nn.Conv2d(o, o, 3, stride=2, padding=1))
+                setattr(self, f"double{k}", nn.Conv2d(below, below, 3, padding=1))
+                setattr(self, f"up{k}", FlowUp(below, o, i, *shape))
+            else:
+                self.low_down, self.low_up = FlowDown(i, o, *shape), FlowUp(o, o, i, *shape)
+                blocks = FlowBlock(o, o, w0), FlowAttention(o, n), FlowBlock(o, o, w0)
+                self.middle = nn.ModuleList(blocks)
+        self.norm_out, self.conv_out = norm(widths[0]), nn.Conv2d(widths[0], c, 3, padding=1)
+
+    def forward(self, x, t, q):
+        t, x, skips = self.time(t, q), self.conv_in(x), []
+        for k in range(self.levels):
+            skips.append(x)
+            x = getattr(self, f"down{k}")(x, t, skips)
+            x = getattr(self, f"halve{k}")(x)
+        skips.append(x)
+        x = self.low_down(x, t, skips)
+        x = self.middle[2](self.middle[1](self.middle[0](x, t)), t)
+        x = self.low_up(x, t, skips)
+        for k in reversed(range(self.levels)):
+            x = getattr(self, f"double{k}")(F.interpolate(x, scale_factor=2))
+            x = getattr(self, f"up{k}")(x, t, skips)
+        return self.conv_out(F.silu(self.norm_out(x)))
+
+
+class MixerBlock(nn.Module):
+    def __init__(self, n, w, m, f):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm((w, n)), nn.LayerNorm((w, n))
+        self.patches = nn.Sequential(nn.Linear(n, m), nn.ReLU(), nn.Linear(m, n))
+        self.channels = nn.Sequential(nn.Linear(w, f), nn.ReLU(), nn.Linear(f, w))
+
+    def forward(self, x):
+        x = x + self.patches(self.norm1(x))
+        return x + self.channels(self.norm2(x).transpose(1, 2)).transpose(1, 2)
+
+
+class Mixer(nn.Module):
+    def __init__(self, c, q, s, n, w, m, f, k):
+        super().__init__()
+        self.conv_in = nn.Conv2d(c, w, s, stride=s)
+        self.time = nn.Linear(1, w)
+        if q:
+            self.condition = nn.Linear(q, w)
+        self.blocks = nn.ModuleList(MixerBlock(n, w, m, f) for _ in range(k))
+        self.norm = nn.LayerNorm((w, n))
+        self.conv_out = nn.ConvTranspose2d(w, c, s, stride=s)
+
+    def forward(self, x, t, q):
+        y = self.conv_in(x)
+        shift = self.time(t) + (self.condition(q) if hasattr(self, "condition") else 0)
+        h = y.flatten(2) + shift[:, :, None]
+        for block in self.blocks:
+            h = block(h)
+        return self.conv_out(self.norm(h).reshape(y.shape))
+
+
+def network(name, net, x_shape, *told):
+    """A network with parameters by name; `told` is what it is given besides points."""
     state = net.state_dict()
     for key in state:
         if not key.endswith("num_batches_tracked"):
             state[key] = parameter(key, tuple(state[key].shape))
     net.load_state_dict(state)
     x = tensor("x", *x_shape).requires_grad_()
-    settled = projections(net.eval()(x))
-    result = {"name": name, "settled": settled, **record(net.train()(x), [x], net.named_parameters())}
+    settled = projections(net.eval()(x, *told))
+    y = net.train()(x, *told)
+    result = {"name": name, "settled": settled, **record(y, [x], net.named_parameters())}
     result["running"] = [
         {"name": k, "shape": list(v.shape), "after": projections(v)}
         for k, v in net.state_dict().items() if "running" in k
@@ -337,5 +501,19 @@ def networks():
     yield network("VolumeUNetOf3", UNet(2, 2, [3, 4, 4], 3), (2, 2, 8, 8, 16))
 
 
+def velocities():
+    """At times and conditions by name."""
+    def velocity(name, net, shape, q):
+        return network(name, net, shape, tensor("t", shape[0], 1), tensor("q", shape[0], q))
+
+    unet = FlowUNet(2, 3, 4, [4, 6, 8], 2, {1}, 2)
+    yield velocity("FlowUNetOf2", unet, (3, 2, 8, 12), 3)
+    yield velocity("FlowUNetOf2 of one block", FlowUNet(1, 0, 4, [4, 4, 4], 1, {0, 2}, 1), (2, 1, 4, 8), 0)
+    yield velocity("Mixer", Mixer(2, 3, 2, 6, 5, 7, 8, 2), (3, 2, 4, 6), 3)
+
+
 if __name__ == "__main__":
-    golden.write("image", ["torch", "numpy"], {"layers": list(layers()), "networks": list(networks())})
+    content = {
+        "layers": list(layers()), "networks": list(networks()), "velocities": list(velocities()),
+    }
+    golden.write("image", ["torch", "numpy"], content)

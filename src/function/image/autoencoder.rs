@@ -8,32 +8,16 @@ use super::wrap::{ImageNetwork, SameSize, Sides};
 use crate::ops::{Engine, Interpolation, Program, Real, Relu, Value};
 
 network! {
-    /// Two convolutions of side 3 with batch normalisation, `I -> M -> O`: the layers of a [`WideConv`].
-    pub struct WidePair<const I, const M, const O> {
-        /// `I -> M`.
-        first "0": module Conv2d<I, M, 3, E, D>,
-        /// Of the first.
-        first_norm "1": module BatchNorm<M, E, D>,
-        /// `M -> O`.
-        second "3": module Conv2d<M, O, 3, E, D>,
-        /// Of the second.
-        second_norm "4": module BatchNorm<O, E, D>,
-    }
-}
-
-network! {
-    /// (Convolution, batch norm, ReLU) twice, `I -> M -> O`.
-    pub struct WideConv<const I, const M, const O> {
-        /// The layers.
-        layers "double_conv": module WidePair<I, M, O, E, D>,
-    }
-}
-
-network! {
-    /// Bilinear upsampling by two, then a double convolution.
+    /// Bilinear upsampling by two, then (convolution of side 3, batch norm, ReLU) twice, `I -> M -> O`.
     pub struct Unpooled<const I, const M, const O> {
-        /// The convolution.
-        conv "conv": module WideConv<I, M, O, E, D>,
+        /// `I -> M`.
+        first "conv.double_conv.0": module Conv2d<I, M, 3, E, D>,
+        /// Of the first.
+        first_norm "conv.double_conv.1": module BatchNorm<M, E, D>,
+        /// `M -> O`.
+        second "conv.double_conv.3": module Conv2d<M, O, 3, E, D>,
+        /// Of the second.
+        second_norm "conv.double_conv.4": module BatchNorm<O, E, D>,
     }
 }
 
@@ -43,11 +27,10 @@ impl<const I: usize, const M: usize, const O: usize, E: Real, D: Engine<E>> Stag
     type Output = Channels<O>;
     fn record(&self, program: &mut Program<E, D>, x: Channels<I>) -> Channels<O> {
         let x = Channels(program.upsample(x.0, [1, 2, 2], Interpolation::LinearCorners));
-        let layers = &self.conv.layers;
-        let x = layers.first.record(program, x);
-        let x = layers.first_norm.record_then::<Relu>(program, x);
-        let x = layers.second.record(program, x);
-        layers.second_norm.record_then::<Relu>(program, x)
+        let x = self.first.record(program, x);
+        let x = self.first_norm.record_then::<Relu>(program, x);
+        let x = self.second.record(program, x);
+        self.second_norm.record_then::<Relu>(program, x)
     }
 }
 

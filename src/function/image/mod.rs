@@ -20,6 +20,8 @@
 //! | U-Net with skips | [`UNet`], [`UNetOf3`], [`VolumeUNet`], [`VolumeUNetOf3`] | milesial, as in arXiv:2201.12220 |
 //! | U-Net with noise | [`ConditionalUNet`] in [`AsNoisyImage`] | arXiv:2205.15269 |
 //! | auto-encoder | [`AutoEncoder`] | NOT-AE |
+//! | U-Net of velocities | [`FlowUNetOf2`], [`FlowUNetOf3`] in [`AsVelocity`] | arXiv:2311.15100, arXiv:2006.11239 |
+//! | MLP-mixer | [`Mixer`] in [`AsVelocity`] | arXiv:2105.01601 |
 //!
 //! Parameters have the names and shapes of the PyTorch originals, so a state dict saved as safetensors
 //! loads by name. A new network is its fields (`network.rs`) and the order in which they are
@@ -27,30 +29,36 @@
 
 mod autoencoder;
 mod dims;
+mod flow_block;
+mod flow_unet;
 mod layers;
+mod mixer;
 mod network;
 mod noisy;
 mod resnet;
 mod stage;
 mod unet;
+mod velocity;
 mod wrap;
 
-pub use autoencoder::{AutoEncoder, Unpooled, WideConv, WidePair};
+pub use autoencoder::{AutoEncoder, Unpooled};
 pub use dims::{Plus, Times};
+pub use flow_block::{ConditionEmbedding, FlowAttention, FlowBlock, TimeEmbedding};
+pub use flow_unet::{FlowDown, FlowStyle, FlowUNetOf2, FlowUNetOf3, FlowUp};
 pub use layers::{
     BatchNorm, Conv2d, Conv3d, JoinedConv2d, JoinedConv3d, NormalConv2d, NormalConv3d,
     Projection2d, Projection3d,
 };
+pub use mixer::{Mixer, MixerBlock, MixerLinear};
 pub use noisy::{AsNoisyImage, ConditionalNorm, ConditionalUNet, FromNoise, NoisyImageNetwork};
 pub use resnet::{
-    Head2d, Head3d, ResNetD128, ResNetD128Blocks, ResNetD16, ResNetD16Blocks, ResNetD32,
-    ResNetD32Blocks, ResNetD64, ResNetD64Blocks, ResidualBlock2d, ResidualBlock3d, VolumeResNetD16,
-    VolumeResNetD16Blocks, VolumeResNetD32, VolumeResNetD32Blocks,
+    Head2d, Head3d, ResNetD128, ResNetD16, ResNetD32, ResNetD64, ResidualBlock2d, ResidualBlock3d,
+    VolumeResNetD16, VolumeResNetD32,
 };
 pub use stage::{Channels, Stage};
 pub use unet::{
-    ConvPair2d, ConvPair3d, DoubleConv2d, DoubleConv3d, Down2d, Down3d, JoinConv2d, JoinConv3d,
-    JoinPair2d, JoinPair3d, OutConv2d, OutConv3d, PooledConv2d, PooledConv3d, UNet, UNetOf3, Up2d,
-    Up3d, VolumeUNet, VolumeUNetOf3,
+    DoubleConv2d, DoubleConv3d, Down2d, Down3d, OutConv2d, OutConv3d, UNet, UNetOf3, Up2d, Up3d,
+    VolumeUNet, VolumeUNetOf3,
 };
+pub use velocity::{AsVelocity, VelocityNetwork};
 pub use wrap::{AsImage, AsVolume, Ends, ImageNetwork, Number, SameSize, Sides};

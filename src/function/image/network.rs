@@ -6,17 +6,18 @@
 /// A field is `field "name": kind Type`, of the kinds
 /// - `module`;
 /// - `optional if condition => Vec<Type>`: one module or none;
+/// - `repeated Vec<Type> = count`: so many modules (at most 16), named `name.0`, `name.1`, …;
 /// - `tensor = init`: trained, `init` fills it;
 /// - `running = init`: not trained, moved by the learner (batch statistics).
 macro_rules! network {
-    ($(#[$meta:meta])* pub struct $name:ident<$(const $c:ident),*> {
+    ($(#[$meta:meta])* pub struct $name:ident<$(const $c:ident $(= $default:literal)?),*> {
         $($(#[$doc:meta])* $f:ident $path:literal: $kind:ident $(if $when:expr =>)? $ty:ty $(= $init:expr)?),*
         $(,)?
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug)]
         pub struct $name<
-            $(const $c: usize,)* E: dfdx::shapes::Dtype = f32,
+            $(const $c: usize $(= $default)?,)* E: dfdx::shapes::Dtype = f32,
             D: dfdx::tensor::Storage<E> = dfdx::tensor::Cpu,
         > {
             $($(#[$doc])* pub $f: $ty,)*
@@ -61,6 +62,15 @@ macro_rules! network {
             .map(|i| Self::module($path, move |s: &Self| &s.$f[i], move |s: &mut Self| &mut s.$f[i]))
             .collect::<Vec<_>>()
     };
+    (@field $f:ident $path:literal repeated () ($count:expr)) => {
+        $crate::function::image::network::numbered!($path)[..$count]
+            .iter()
+            .enumerate()
+            .map(|(i, name)| {
+                Self::module(name, move |s: &Self| &s.$f[i], move |s: &mut Self| &mut s.$f[i])
+            })
+            .collect::<Vec<_>>()
+    };
     (@field $f:ident $path:literal tensor () ($init:expr)) => {
         Self::tensor($path, |s| &s.$f, |s| &mut s.$f, dfdx::nn::TensorOptions::reset_with($init))
     };
@@ -69,3 +79,14 @@ macro_rules! network {
     };
 }
 pub(super) use network;
+
+/// `path.0`, `path.1`, …, for modules that are repeated.
+macro_rules! numbered {
+    ($path:literal) => {
+        $crate::function::image::network::numbered!($path 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    ($path:literal $($n:literal)*) => {
+        [$(concat!($path, ".", $n)),*]
+    };
+}
+pub(super) use numbered;

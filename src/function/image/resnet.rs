@@ -90,28 +90,20 @@ macro_rules! potential {
         $([$from:ident $to:ident $same:ident $same_path:literal $next:ident $next_path:literal])*
     ) => { paste! {
         network! {
-            #[doc = concat!("The layers of [`", stringify!($name), "`] between its first and its last.")]
-            pub struct [<$name Blocks>]<const $w0, const $w1 $(, const $rest)*> {
+            $(#[$meta])*
+            pub struct $name<const C, const $w0, const $w1 $(, const $rest)*> {
+                /// `C -> W0`.
+                conv_img "conv_img": module [<NormalConv $d d>]<C, $w0, 3, E, D>,
                 /// `W0 -> W0`.
-                first "0": module [<ResidualBlock $d d>]<$w0, $w0, E, D>,
+                first "resnet.0": module [<ResidualBlock $d d>]<$w0, $w0, E, D>,
                 /// `W0 -> W1`.
-                second "1": module [<ResidualBlock $d d>]<$w0, $w1, E, D>,
+                second "resnet.1": module [<ResidualBlock $d d>]<$w0, $w1, E, D>,
                 $(
                     #[doc = concat!("After a pooling, `", stringify!($from), " -> ", stringify!($from), "`.")]
                     $same $same_path: module [<ResidualBlock $d d>]<$from, $from, E, D>,
                     #[doc = concat!("`", stringify!($from), " -> ", stringify!($to), "`.")]
                     $next $next_path: module [<ResidualBlock $d d>]<$from, $to, E, D>,
                 )*
-            }
-        }
-
-        network! {
-            $(#[$meta])*
-            pub struct $name<const C, const $w0, const $w1 $(, const $rest)*> {
-                /// `C -> W0`.
-                conv_img "conv_img": module [<NormalConv $d d>]<C, $w0, 3, E, D>,
-                /// The residual blocks.
-                resnet "resnet": module [<$name Blocks>]<$w0, $w1 $(, $rest)*, E, D>,
                 /// The linear layer at the end.
                 fc "fc": module [<Head $d d>]<$last, $positions, E, D>,
             }
@@ -127,12 +119,12 @@ macro_rules! potential {
             const SIDES: Sides = Sides::Exactly($side);
             fn record(&self, program: &mut Program<E, D>, x: Channels<C>) -> Value {
                 let x = self.conv_img.record_then(program, x, SLOPE);
-                let x = self.resnet.first.record(program, x);
-                let x = self.resnet.second.record(program, x);
+                let x = self.first.record(program, x);
+                let x = self.second.record(program, x);
                 $(
                     let x = halve(program, x);
-                    let x = self.resnet.$same.record(program, x);
-                    let x = self.resnet.$next.record(program, x);
+                    let x = self.$same.record(program, x);
+                    let x = self.$next.record(program, x);
                 )*
                 let x = $end(program, x);
                 self.fc.record(program, x)
@@ -162,12 +154,12 @@ potential! {
     /// The residual potential for images of side 16: `W0` channels at first, then twice, as the sides
     /// halve to 4, a block that keeps them and one that widens them. No normalisation.
     ResNetD16, 2, 16, 16, as_it_is, [W0 W1 W2 W3] W3,
-    [W1 W2 third "3" fourth "4"] [W2 W3 fifth "6" sixth "7"]
+    [W1 W2 third "resnet.3" fourth "resnet.4"] [W2 W3 fifth "resnet.6" sixth "resnet.7"]
 }
 potential! {
     /// [`ResNetD16`] for images of side 32.
     ResNetD32, 2, 32, 16, as_it_is, [W0 W1 W2 W3 W4] W4,
-    [W1 W2 third "3" fourth "4"] [W2 W3 fifth "6" sixth "7"] [W3 W4 seventh "9" eighth "10"]
+    [W1 W2 third "resnet.3" fourth "resnet.4"] [W2 W3 fifth "resnet.6" sixth "resnet.7"] [W3 W4 seventh "resnet.9" eighth "resnet.10"]
 }
 potential! {
     /// [`ResNetD16`] for images of side 64. With the widths of arXiv:2201.12220 it has 22 933 441
@@ -182,23 +174,23 @@ potential! {
     /// assert_eq!(f.num_trainable_params(), 22_933_441);
     /// ```
     ResNetD64, 2, 64, 16, as_it_is, [W0 W1 W2 W3 W4 W5] W5,
-    [W1 W2 third "3" fourth "4"] [W2 W3 fifth "6" sixth "7"] [W3 W4 seventh "9" eighth "10"]
-    [W4 W5 ninth "12" tenth "13"]
+    [W1 W2 third "resnet.3" fourth "resnet.4"] [W2 W3 fifth "resnet.6" sixth "resnet.7"] [W3 W4 seventh "resnet.9" eighth "resnet.10"]
+    [W4 W5 ninth "resnet.12" tenth "resnet.13"]
 }
 potential! {
     /// [`ResNetD16`] for images of side 128.
     ResNetD128, 2, 128, 16, as_it_is, [W0 W1 W2 W3 W4 W5 W6] W6,
-    [W1 W2 third "3" fourth "4"] [W2 W3 fifth "6" sixth "7"] [W3 W4 seventh "9" eighth "10"]
-    [W4 W5 ninth "12" tenth "13"] [W5 W6 eleventh "15" twelfth "16"]
+    [W1 W2 third "resnet.3" fourth "resnet.4"] [W2 W3 fifth "resnet.6" sixth "resnet.7"] [W3 W4 seventh "resnet.9" eighth "resnet.10"]
+    [W4 W5 ninth "resnet.12" tenth "resnet.13"] [W5 W6 eleventh "resnet.15" twelfth "resnet.16"]
 }
 potential! {
     /// The residual potential for volumes of side 16; before the linear layer the sides of 4 are pooled
     /// to 2, the largest of each eight numbers being kept.
     VolumeResNetD16, 3, 16, 8, largest, [W0 W1 W2 W3] W3,
-    [W1 W2 third "3" fourth "4"] [W2 W3 fifth "6" sixth "7"]
+    [W1 W2 third "resnet.3" fourth "resnet.4"] [W2 W3 fifth "resnet.6" sixth "resnet.7"]
 }
 potential! {
     /// [`VolumeResNetD16`] for volumes of side 32.
     VolumeResNetD32, 3, 32, 8, largest, [W0 W1 W2 W3 W4] W4,
-    [W1 W2 third "3" fourth "4"] [W2 W3 fifth "6" sixth "7"] [W3 W4 seventh "9" eighth "10"]
+    [W1 W2 third "resnet.3" fourth "resnet.4"] [W2 W3 fifth "resnet.6" sixth "resnet.7"] [W3 W4 seventh "resnet.9" eighth "resnet.10"]
 }

@@ -24,25 +24,16 @@ macro_rules! parts {
     ($d:literal, $times:expr, $how:expr) => {
         paste! {
             network! {
-                /// Two convolutions of side 3 with batch normalisation: the layers of a [`DoubleConv2d`] or
-                /// [`DoubleConv3d`].
-                pub struct [<ConvPair $d d>]<const I, const O> {
-                    /// `I -> O`.
-                    first "0": module [<Conv $d d>]<I, O, 3, E, D>,
-                    /// Of the first.
-                    first_norm "1": module BatchNorm<O, E, D>,
-                    /// `O -> O`.
-                    second "3": module [<Conv $d d>]<O, O, 3, E, D>,
-                    /// Of the second.
-                    second_norm "4": module BatchNorm<O, E, D>,
-                }
-            }
-
-            network! {
-                /// (Convolution, batch norm, ReLU) twice, `I -> O -> O`.
+                /// (Convolution of side 3, batch norm, ReLU) twice, `I -> O -> O`.
                 pub struct [<DoubleConv $d d>]<const I, const O> {
-                    /// The layers.
-                    layers "double_conv": module [<ConvPair $d d>]<I, O, E, D>,
+                    /// `I -> O`.
+                    first "double_conv.0": module [<Conv $d d>]<I, O, 3, E, D>,
+                    /// Of the first.
+                    first_norm "double_conv.1": module BatchNorm<O, E, D>,
+                    /// `O -> O`.
+                    second "double_conv.3": module [<Conv $d d>]<O, O, 3, E, D>,
+                    /// Of the second.
+                    second_norm "double_conv.4": module BatchNorm<O, E, D>,
                 }
             }
 
@@ -51,26 +42,18 @@ macro_rules! parts {
             {
                 type Output = Channels<O>;
                 fn record(&self, program: &mut Program<E, D>, x: Channels<I>) -> Channels<O> {
-                    let x = self.layers.first.record(program, x);
-                    let x = self.layers.first_norm.record_then::<Relu>(program, x);
-                    let x = self.layers.second.record(program, x);
-                    self.layers.second_norm.record_then::<Relu>(program, x)
-                }
-            }
-
-            network! {
-                /// The layers of a [`Down2d`] or [`Down3d`].
-                pub struct [<PooledConv $d d>]<const I, const O> {
-                    /// After the pooling.
-                    conv "1": module [<DoubleConv $d d>]<I, O, E, D>,
+                    let x = self.first.record(program, x);
+                    let x = self.first_norm.record_then::<Relu>(program, x);
+                    let x = self.second.record(program, x);
+                    self.second_norm.record_then::<Relu>(program, x)
                 }
             }
 
             network! {
                 /// Max pooling of side 2, then a double convolution.
                 pub struct [<Down $d d>]<const I, const O> {
-                    /// The layers.
-                    layers "maxpool_conv": module [<PooledConv $d d>]<I, O, E, D>,
+                    /// After the pooling.
+                    conv "maxpool_conv.1": module [<DoubleConv $d d>]<I, O, E, D>,
                 }
             }
 
@@ -80,37 +63,22 @@ macro_rules! parts {
                 type Output = Channels<O>;
                 fn record(&self, program: &mut Program<E, D>, x: Channels<I>) -> Channels<O> {
                     let x = halve(program, x);
-                    self.layers.conv.record(program, x)
+                    self.conv.record(program, x)
                 }
             }
 
             network! {
-                /// The layers of a [`JoinConv2d`] or [`JoinConv3d`].
-                pub struct [<JoinPair $d d>]<const C, const O> {
-                    /// `2 C -> C`.
-                    first "0": module [<JoinedConv $d d>]<C, C, C, 3, E, D>,
-                    /// Of the first.
-                    first_norm "1": module BatchNorm<C, E, D>,
-                    /// `C -> O`.
-                    second "3": module [<Conv $d d>]<C, O, 3, E, D>,
-                    /// Of the second.
-                    second_norm "4": module BatchNorm<O, E, D>,
-                }
-            }
-
-            network! {
-                /// A double convolution of two values of `C` channels each, `2 C -> C -> O`.
-                pub struct [<JoinConv $d d>]<const C, const O> {
-                    /// The layers.
-                    layers "double_conv": module [<JoinPair $d d>]<C, O, E, D>,
-                }
-            }
-
-            network! {
-                /// Upsampling by two, and a double convolution of the result with a skip.
+                /// Upsampling by two, and a double convolution of the result with a skip,
+                /// `2 C -> C -> O`.
                 pub struct [<Up $d d>]<const C, const O> {
-                    /// The convolution.
-                    conv "conv": module [<JoinConv $d d>]<C, O, E, D>,
+                    /// `2 C -> C`.
+                    first "conv.double_conv.0": module [<JoinedConv $d d>]<C, C, C, 3, E, D>,
+                    /// Of the first.
+                    first_norm "conv.double_conv.1": module BatchNorm<C, E, D>,
+                    /// `C -> O`.
+                    second "conv.double_conv.3": module [<Conv $d d>]<C, O, 3, E, D>,
+                    /// Of the second.
+                    second_norm "conv.double_conv.4": module BatchNorm<O, E, D>,
                 }
             }
 
@@ -124,11 +92,10 @@ macro_rules! parts {
                     (x, skip): (Channels<C>, Channels<C>),
                 ) -> Channels<O> {
                     let up = Channels(program.upsample(x.0, $times, $how));
-                    let layers = &self.conv.layers;
-                    let x = layers.first.record(program, (skip, up));
-                    let x = layers.first_norm.record_then::<Relu>(program, x);
-                    let x = layers.second.record(program, x);
-                    layers.second_norm.record_then::<Relu>(program, x)
+                    let x = self.first.record(program, (skip, up));
+                    let x = self.first_norm.record_then::<Relu>(program, x);
+                    let x = self.second.record(program, x);
+                    self.second_norm.record_then::<Relu>(program, x)
                 }
             }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::function::{Condition, Learner, Velocity};
 use crate::geometry::{Cost, SqEuclidean};
 use crate::neural::contract::{learners, readings};
-use crate::ops::{Engine, Real, RowCost};
+use crate::ops::{Dropouts, Engine, Real, RowCost};
 use crate::problem::Batch;
 use crate::random::Key;
 use crate::solver::Coupling;
@@ -167,7 +167,7 @@ where
     let FlowMatchingState { step, mut velocity } = state;
     let at = |e: Error| e.at_step(step);
     let Pairs { x0, x1, indices } = pairs;
-    let [times, noise] = key.split();
+    let [times, noise, dropout] = key.split();
     let k = indices.len();
     let times = config.times.draw(&config.path, k, times);
     let noise: Vec<E> = if config.path.is_noisy() {
@@ -185,8 +185,9 @@ where
     let u: Points<N, E, D> = device.tensor_from_vec(u, (k, Const));
     let times: Vec<E> = times.into_iter().map(E::of).collect();
     let times: Values<E, D> = device.tensor_from_vec(times, (k,));
-    let v: Points<N, E, D, Taped<E, D>> =
-        velocity.traced_by(&x, |v, x| v.forward((x, times, conditions)));
+    let v: Points<N, E, D, Taped<E, D>> = Dropouts::scope(dropout, || {
+        velocity.traced_by(&x, |v, x| v.forward((x, times, conditions)))
+    });
     let loss = SqEuclidean.paired(&u, v)?.mean() / E::of(N as f64);
     let descent = velocity.descend(loss).map_err(at)?;
 

@@ -12,6 +12,7 @@ mod products;
 mod rows;
 mod sweep;
 mod taps;
+mod winograd;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,6 +92,9 @@ pub(crate) fn convolve<E: Real>(
     y: &mut [E],
     extra: Extra<E>,
 ) {
+    if winograd::by_tiles(c) {
+        return winograd::convolve(c, x, weights, y, extra);
+    }
     let by_rows = by_rows(c);
     let taps = table(if by_rows { Way::Rows } else { Way::Forward }, c);
     let (outputs, inputs) = (c.outputs / c.groups, c.inputs / c.groups);
@@ -126,6 +130,9 @@ pub(crate) fn convolve_adjoint<E: Real>(
     x: &mut [E],
     extra: Extra<E>,
 ) {
+    if winograd::by_tiles(c) {
+        return winograd::adjoint(c, y, weights, x, extra);
+    }
     if by_rows(c) {
         return rows::adjoint(c, y, weights, x, extra);
     }
@@ -154,6 +161,9 @@ pub(crate) fn add_weight_gradient<E: Real>(
     scale: E,
     gradient: &mut [E],
 ) {
+    if winograd::by_tiles(c) {
+        return winograd::add_weight_gradient(c, x, slopes, scale, gradient);
+    }
     let (outputs, inputs) = (c.outputs / c.groups, c.inputs / c.groups);
     if by_rows(c) {
         let (padded, taps) = (rows::padded(c, x), table(Way::Rows, c));

@@ -104,20 +104,34 @@ impl<E: Real> Products<'_, E> {
                 assert!(*at + run <= self.x.len());
             }
             let sums = &mut self.sums[tap * run * width..(tap + 1) * run * width];
-            let mut place = 0;
-            while place + R <= run {
-                tile::<E, S, R, Q>(simd, self.x, at, place, slopes, sums);
-                place += R;
-            }
-            while place + 3 <= run {
-                tile::<E, S, 3, Q>(simd, self.x, at, place, slopes, sums);
-                place += 3;
-            }
-            while place < run {
-                tile::<E, S, 1, Q>(simd, self.x, at, place, slopes, sums);
-                place += 1;
-            }
+            places::<E, S, R, Q>(simd, self.x, at, run, slopes, sums);
         }
+    }
+}
+
+/// Adds Σ x[at + r] · slopes to the sums of all places r of a run. The caller has checked that a run from
+/// each of `at` lies in `x`.
+#[inline(always)]
+pub(super) fn places<E: Real, S: Simd, const R: usize, const Q: usize>(
+    simd: S,
+    x: &[E],
+    at: &[usize],
+    run: usize,
+    slopes: &[E::Of<S>],
+    sums: &mut [E],
+) {
+    let mut place = 0;
+    while place + R <= run {
+        tile::<E, S, R, Q>(simd, x, at, place, slopes, sums);
+        place += R;
+    }
+    while place + 3 <= run {
+        tile::<E, S, 3, Q>(simd, x, at, place, slopes, sums);
+        place += 3;
+    }
+    while place < run {
+        tile::<E, S, 1, Q>(simd, x, at, place, slopes, sums);
+        place += 1;
     }
 }
 

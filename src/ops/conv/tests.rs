@@ -60,6 +60,12 @@ fn geometries() -> Vec<Convolution> {
         image(9, 5, [5, 7], [1, 2]).stride(3),
         Convolution::volume(2, 10, [5, 6, 7], [3, 3, 3]).padding(1),
         Convolution::volume(9, 35, [6, 8, 6], [3, 3, 3]).padding(1).stride(2),
+        // By tiles of 2 × 2 outputs.
+        image(20, 70, [9, 7], [3, 3]).padding(1),
+        image(130, 16, [8, 8], [3, 3]).padding(2),
+        image(16, 33, [6, 12], [3, 3]),
+        Convolution::volume(16, 24, [5, 6, 7], [3, 3, 3]).padding(1),
+        Convolution::volume(70, 17, [4, 6, 6], [2, 3, 3]).padding(1),
         Convolution::volume(1, 2, [4, 4, 4], [4, 4, 4]).padding(1).stride(2),
     ]
 }

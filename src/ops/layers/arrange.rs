@@ -1,6 +1,7 @@
-//! Channels side by side.
+//! Channels side by side, and positions in place of channels.
 
 use super::super::parallel::for_each_chunk;
+use super::super::thin::transpose;
 use super::super::{Real, Scratch};
 use super::program::{Extent, Program, Value};
 use super::run::{Backward, Forward, Keeps, Layer, Slopes, Stash};
@@ -15,6 +16,12 @@ struct Concatenated {
     second: usize,
 }
 
+/// Positions as channels.
+struct Transposed {
+    positions: usize,
+    channels: usize,
+}
+
 impl<E: Real, D: LayerOp<E>> Program<E, D> {
     /// The channels of a, then those of b, at each position.
     ///
@@ -26,6 +33,18 @@ impl<E: Real, D: LayerOp<E>> Program<E, D> {
         let extent = Extent { channels: first.channels + second.channels, ..first };
         let layer = Concatenated { first: first.channels, second: second.channels };
         self.push(layer, &[a, b], [], extent)
+    }
+
+    /// The positions of x as channels, and its channels as the positions of an image of `size`.
+    ///
+    /// # Panics
+    /// If x has not as many channels as there are positions.
+    pub fn transpose(&mut self, x: Value, size: [usize; 3]) -> Value {
+        let from = self.extent(x);
+        let to = Extent { channels: from.positions(), size };
+        assert_eq!(from.channels, to.positions(), "the channels become positions");
+        let layer = Transposed { positions: from.positions(), channels: from.channels };
+        self.push(layer, &[x], [], to)
     }
 }
 
@@ -61,6 +80,30 @@ impl<E: Real> Layer<E> for Concatenated {
                 });
             });
         }
+    }
+
+    fn keeps(&self, _: bool) -> Keeps {
+        Keeps::default()
+    }
+}
+
+impl<E: Real> Layer<E> for Transposed {
+    fn forward(&self, work: Forward<E>, y: &mut [E]) -> Stash<E> {
+        let len = self.positions * self.channels;
+        for_each_chunk(y, len, |i, y| {
+            let x = &work.inputs[0][i * len..(i + 1) * len];
+            transpose::<E>(x, self.positions, self.channels, y);
+        });
+        Stash::new()
+    }
+
+    fn backward(&self, _: Backward<E>, slopes: Scratch<E>, to: &mut Slopes<E>) {
+        let (len, mut back) = (self.positions * self.channels, Scratch::new(slopes.len()));
+        for_each_chunk(&mut back, len, |i, back| {
+            let slopes = &slopes[i * len..(i + 1) * len];
+            transpose::<E>(slopes, self.channels, self.positions, back);
+        });
+        to.give(0, back);
     }
 
     fn keeps(&self, _: bool) -> Keeps {

@@ -1,5 +1,6 @@
-//! Scale and shift of channels that come from another value of a sample.
+//! Scales and shifts of channels that come from another value of a sample.
 
+use super::super::dense::sum_rows;
 use super::super::parallel::{for_each_chunk, map_each};
 use super::super::simd::vectorised;
 use super::super::{Real, Scratch};
@@ -25,6 +26,25 @@ impl<E: Real, D: LayerOp<E>> Program<E, D> {
         assert_eq!((self.extent(scale), self.extent(shift)), (vector, vector), "scale and shift");
         let layer = Modulated { channels: extent.channels, positions: extent.positions() };
         self.push(layer, &[x, scale, shift], [], extent)
+    }
+}
+
+/// y = x + shift.
+struct Shifted {
+    channels: usize,
+    positions: usize,
+}
+
+impl<E: Real, D: LayerOp<E>> Program<E, D> {
+    /// y = x + shift at every position, the shift being a vector of a number for each channel of x.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn shift(&mut self, x: Value, shift: Value) -> Value {
+        let extent = self.extent(x);
+        assert_eq!(self.extent(shift), Extent::vector(extent.channels), "the shift of channels");
+        let layer = Shifted { channels: extent.channels, positions: extent.positions() };
+        self.push(layer, &[x, shift], [], extent)
     }
 }
 
@@ -77,6 +97,41 @@ impl<E: Real> Layer<E> for Modulated {
     }
 }
 
+impl<E: Real> Layer<E> for Shifted {
+    fn forward(&self, work: Forward<E>, y: &mut [E]) -> Stash<E> {
+        let (c, len) = (self.channels, self.channels * self.positions);
+        for_each_chunk(y, len, |i, y| {
+            y.copy_from_slice(&work.inputs[0][i * len..(i + 1) * len]);
+            add_to_rows::<E>(y, &work.inputs[1][i * c..(i + 1) * c]);
+        });
+        Stash::new()
+    }
+
+    fn backward(&self, _: Backward<E>, slopes: Scratch<E>, to: &mut Slopes<E>) {
+        let (c, len) = (self.channels, self.channels * self.positions);
+        to.input(1, |to, fresh| {
+            for_each_chunk(to, c, |i, to| {
+                if fresh {
+                    to.fill(E::zero());
+                }
+                sum_rows::<E>(&slopes[i * len..(i + 1) * len], to);
+            });
+        });
+        to.give(0, slopes);
+    }
+
+    fn keeps(&self, _: bool) -> Keeps {
+        Keeps::default()
+    }
+}
+
+vectorised! {
+    fn add_to_rows<E: Real>(rows: &mut [E], shift: &[E]) {
+        for row in rows.chunks_exact_mut(shift.len()) {
+            row.iter_mut().zip(shift).for_each(|(r, s)| *r += *s);
+        }
+    }
+}
 vectorised! {
     fn apply<E: Real>(x: &[E], scale: &[E], shift: &[E], y: &mut [E]) {
         let c = scale.len();

@@ -13,7 +13,7 @@ use super::statistics::{column_sums, Coefficients};
 use super::tape::LayerOp;
 
 /// Added to variances; PyTorch's default.
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 /// How much of a running mean or variance a batch replaces; PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 /// Positions that a thread takes at once.

@@ -1,0 +1,91 @@
+//! The tiles of a convolution, and which of them are worked on together.
+
+use super::super::panels::Tiling;
+use super::super::Convolution;
+use super::multiply::positions;
+use crate::ops::Real;
+
+/// Tiles that are worked on together: at least so many that kernels are not read too often, and at most
+/// as many as go with the transformed numbers of that many channels into the second-level cache.
+const LEAST: usize = 48;
+const MOST: usize = 96;
+const FIT: usize = 8192;
+
+/// A convolution of stride 1, cut into tiles of 2 × 2 outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// Depth, height and width of the input.
+    pub(super) from: [usize; 3],
+    /// Of the output.
+    pub(super) to: [usize; 3],
+    pub(super) padding: [usize; 3],
+    /// Of the kernel.
+    pub(super) depth: usize,
+    /// Rows and columns of tiles.
+    tiles: [usize; 2],
+}
+
+impl Grid {
+    pub(super) fn of(c: &Convolution) -> Self {
+        let to = c.output_size();
+        let tiles = [to[1].div_ceil(2), to[2].div_ceil(2)];
+        let (from, padding, depth) = (c.size, c.padding, c.kernel[0]);
+        Self { inputs: c.inputs, outputs: c.outputs, from, to, padding, depth, tiles }
+    }
+
+    /// Of the adjoint, a convolution with the reversed kernel.
+    pub(super) fn adjoint(c: &Convolution) -> Self {
+        let padding = std::array::from_fn(|a| c.kernel[a] - 1 - c.padding[a]);
+        let (inputs, outputs, size) = (c.outputs, c.inputs, c.output_size());
+        Self::of(&Convolution { inputs, outputs, size, padding, ..*c })
+    }
+
+    /// Columns of a sample: tiles of all depths.
+    pub(super) fn columns(&self) -> usize {
+        self.tiles[0] * self.tiles[1]
+    }
+
+    /// Columns of a block.
+    pub(super) fn block<E: Real>(&self, tiling: &Tiling) -> usize {
+        let tiles = (FIT / (self.inputs + self.outputs)).clamp(LEAST, MOST);
+        tiles.div_ceil(self.to[0]).next_multiple_of(positions::<E>(tiling))
+    }
+
+    /// Outputs that lie together: a row of tiles, or a sample. Their number, and that of their columns.
+    pub(super) fn strip(&self) -> (usize, usize) {
+        let row = self.to[2] * self.outputs;
+        if self.to[0] == 1 && self.to[1].is_multiple_of(2) {
+            (2 * row, self.tiles[1])
+        } else {
+            (self.to[0] * self.to[1] * row, self.columns())
+        }
+    }
+}
+
+/// Neighbouring columns.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'a> {
+    pub(super) grid: &'a Grid,
+    /// Number of the first, counted over all samples.
+    pub(super) first: usize,
+    pub(super) count: usize,
+    /// Columns that a buffer has room for; those past the last hold zeros.
+    pub(super) pitch: usize,
+}
+
+impl Block<'_> {
+    /// Sample, row and column of the first output of a column.
+    #[inline(always)]
+    pub(super) fn place(&self, column: usize) -> [usize; 3] {
+        let [rows, columns] = self.grid.tiles;
+        let at = self.first + column;
+        [at / (rows * columns), at / columns % rows * 2, at % columns * 2]
+    }
+
+    /// Rows of the transformed inputs, and of the outputs.
+    pub(super) fn rows(&self) -> [usize; 2] {
+        [self.pitch * self.grid.from[0], self.pitch * self.grid.to[0]]
+    }
+}
