@@ -163,7 +163,6 @@ estimators! {
             conjugation,
             potential: adam(),
             conjugate: adam(),
-            ..W2DualConfig::default()
         };
         let (f, g): (Icnn<D>, GradientMap<Icnn<D>>) = (build(Key::new(1)), build(Key::new(2)));
         let state = w2_dual_init(&config, f, g).unwrap();
@@ -176,7 +175,6 @@ estimators! {
             conjugation,
             potential: adam(),
             conjugate: adam(),
-            ..W2DualConfig::default()
         };
         let (f, g): (Icnn<D>, Map<D>) = (build(Key::new(1)), build(Key::new(2)));
         let state = w2_dual_init(&config, f, g).unwrap();
