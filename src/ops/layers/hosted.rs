@@ -52,12 +52,16 @@ where
         let machine = Machine { extents, inputs, steps, samples, wanted, wants_points };
         let mut gradients: Vec<Vec<E>> = vec![Vec::new(); wanted.len()];
         let read = |p: usize| Scratch::copy_of(&values[p]);
-        let points = machine.backward(trace, slopes, &read, &mut |p, write| {
+        let inputs = machine.backward(trace, slopes, &read, &mut |p, write| {
             gradients[p].resize(values[p].len(), E::zero());
             write(&mut gradients[p]);
         });
         for (gradient, values) in gradients.iter_mut().zip(&values) {
             gradient.resize(values.len(), E::zero());
+        }
+        let mut points = vec![E::zero(); if wants_points { samples * N } else { 0 }];
+        if wants_points {
+            machine.add_to_points(&inputs, &mut points);
         }
         gradients.insert(0, points);
         gradients

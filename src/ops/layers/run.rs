@@ -202,14 +202,15 @@ impl<E: Real> Machine<'_, E> {
         (result, Trace { values, stashes })
     }
 
-    /// The gradients, from that of the output. Returns that of the points, if it is wanted.
+    /// The gradients, from that of the output. Returns those of the inputs, which
+    /// [`add_to_points`](Self::add_to_points) adds up.
     pub(super) fn backward(
         &self,
         mut trace: Trace<E>,
         slopes: &[E],
         read: &dyn Fn(usize) -> Scratch<E>,
         sink: &mut Sink<E>,
-    ) -> Vec<E> {
+    ) -> Vec<Option<Scratch<E>>> {
         let wanted = self.wanted_values();
         let mut gradients: Vec<Option<Scratch<E>>> = self.extents.iter().map(|_| None).collect();
         let output = self.extents.len() - 1;
@@ -243,11 +244,8 @@ impl<E: Real> Machine<'_, E> {
             step.layer.backward(work, slopes, &mut to);
             trace.values[value] = None;
         }
-        if self.wants_points {
-            self.join(gradients)
-        } else {
-            Vec::new()
-        }
+        gradients.truncate(self.inputs);
+        gradients
     }
 
     /// The inputs out of rows of points.
@@ -262,22 +260,22 @@ impl<E: Real> Machine<'_, E> {
         values
     }
 
-    /// The gradients of the inputs as rows.
-    fn join(&self, gradients: Vec<Option<Scratch<E>>>) -> Vec<E> {
+    /// Adds the gradients of the inputs to that of the points.
+    pub(super) fn add_to_points(&self, gradients: &[Option<Scratch<E>>], points: &mut [E]) {
         let all: usize = self.extents[..self.inputs].iter().map(Extent::len).sum();
-        let mut rows = vec![E::zero(); self.samples * all];
-        let mut from = 0;
-        for (extent, gradient) in self.extents[..self.inputs].iter().zip(gradients) {
-            let len = extent.len();
-            if let Some(gradient) = gradient {
-                let first = channels_first(&gradient, *extent);
-                for (row, own) in rows.chunks_exact_mut(all).zip(first.chunks_exact(len)) {
-                    row[from..from + len].copy_from_slice(own);
+        for_each_chunk(points, all, |sample, row| {
+            let mut from = 0;
+            for (extent, gradient) in self.extents.iter().zip(gradients) {
+                let len = extent.len();
+                if let Some(gradient) = gradient {
+                    let own = &gradient[sample * len..(sample + 1) * len];
+                    let mut first = Scratch::new(len);
+                    sample_first(own, *extent, &mut first);
+                    add::<E>(&mut row[from..from + len], &first);
                 }
+                from += len;
             }
-            from += len;
-        }
-        rows
+        });
     }
 }
 
@@ -300,12 +298,16 @@ fn channels_last<E: Real>(rows: &[E], pitch: usize, from: usize, extent: Extent)
 fn channels_first<E: Real>(v: &[E], extent: Extent) -> Vec<E> {
     let mut out = vec![E::zero(); v.len()];
     for_each_chunk(&mut out, extent.len(), |i, to| {
-        let from = &v[i * extent.len()..][..extent.len()];
-        if extent.positions() == 1 || extent.channels == 1 {
-            to.copy_from_slice(from);
-        } else {
-            transpose::<E>(from, extent.positions(), extent.channels, to);
-        }
+        sample_first(&v[i * extent.len()..][..extent.len()], extent, to);
     });
     out
+}
+
+/// A sample channel by channel.
+fn sample_first<E: Real>(from: &[E], extent: Extent, to: &mut [E]) {
+    if extent.positions() == 1 || extent.channels == 1 {
+        to.copy_from_slice(from);
+    } else {
+        transpose::<E>(from, extent.positions(), extent.channels, to);
+    }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 
-use super::super::dense::add;
 use super::super::device::{gradient_mut, is_constant, read, take_gradient, write};
 use super::super::{Real, Scratch};
 use super::program::Program;
@@ -103,7 +102,7 @@ where
                 let machine = machine(&program, samples, &wanted, wants_points);
                 let mut failed = None;
                 let read = |p: usize| program.parameters[p].tensor.read();
-                let rows = machine.backward(trace, &slopes, &read, &mut |p, write| {
+                let inputs = machine.backward(trace, &slopes, &read, &mut |p, write| {
                     if let Err(e) = program.parameters[p].tensor.add(gradients, write) {
                         failed.get_or_insert(e);
                     }
@@ -112,7 +111,7 @@ where
                     return Err(error);
                 }
                 if let Some(x) = x {
-                    add::<E>(gradient_mut(gradients, &x)?, &rows);
+                    machine.add_to_points(&inputs, gradient_mut(gradients, &x)?);
                 }
                 Ok(())
             });

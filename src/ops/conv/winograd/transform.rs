@@ -1,7 +1,5 @@
 //! From tiles to points, and back.
 
-use std::array::from_fn;
-
 use pulp::{Simd, WithSimd};
 
 use super::super::panels::Tiling;
@@ -109,16 +107,17 @@ impl<E: Real> WithSimd for Scatter<'_, E> {
                     continue;
                 }
                 let [sample, y, x] = self.block.place(column);
-                let places: [[usize; 4]; 4] = from_fn(|i| {
+                let mut places = [[NONE; 4]; 4];
+                for i in 0..4 {
                     let y = (y + i).wrapping_sub(grid.padding[1]);
-                    from_fn(|j| {
+                    for j in 0..4 {
                         let x = (x + j).wrapping_sub(grid.padding[2]);
-                        if y >= height || x >= width {
-                            return NONE;
+                        if y < height && x < width {
+                            let row = (sample * grid.from[0] + z) * height + y;
+                            places[i][j] = (row * width + x) * channels;
                         }
-                        (((sample * grid.from[0] + z) * height + y) * width + x) * channels
-                    })
-                });
+                    }
+                }
                 let inside = places.iter().flatten().all(|p| *p != NONE);
                 for c in (0..channels).step_by(lanes) {
                     let end = channels.min(c + lanes);
@@ -168,14 +167,16 @@ pub(super) fn transposed<V: Copy, const R: usize, const C: usize>(m: [[V; C]; R]
 #[inline(always)]
 fn of_tile(block: &Block, z: usize, column: usize) -> [[usize; 2]; 2] {
     let ([depth, height, width], [sample, y, x]) = (block.grid.to, block.place(column));
-    [0, 1].map(|i| {
-        [0, 1].map(|j| {
-            if y + i >= height || x + j >= width {
-                return NONE;
+    let mut places = [[NONE; 2]; 2];
+    for (i, places) in places.iter_mut().enumerate() {
+        for (j, place) in places.iter_mut().enumerate() {
+            if y + i < height && x + j < width {
+                let row = (sample * depth + z) * height + y + i;
+                *place = (row * width + x + j) * block.grid.outputs;
             }
-            (((sample * depth + z) * height + y + i) * width + x + j) * block.grid.outputs
-        })
-    })
+        }
+    }
+    places
 }
 
 impl<E: Real> WithSimd for Slopes<'_, E> {
