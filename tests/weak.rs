@@ -53,6 +53,8 @@ fn check(cost: &impl WeakCost<f64>, rho: impl Fn(&[f64], &[f64]) -> f64) {
 fn weak_costs_are_their_definition() {
     check(&WeakQuadratic, |x, y| 0.5 * square(x, y));
     check(&KernelCost(HalfSqEuclidean), |x, y| 0.5 * square(x, y));
+    let scaled = KernelCost(Scaled::new(HalfSqEuclidean, 3.0).unwrap());
+    check(&scaled, |x, y| 1.5 * square(x, y));
     check(&KernelCost(DistanceKernel::default()), |x, y| 0.5 * square(x, y).sqrt());
     check(&KernelCost(DistanceKernel::new(1.5).unwrap()), |x, y| 0.5 * square(x, y).powf(0.75));
     check(&KernelCost(GaussianKernel::new(2.0).unwrap()), |x, y| 1.0 - (-square(x, y) / 8.0).exp());

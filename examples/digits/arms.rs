@@ -1,5 +1,6 @@
 //! The estimators, one run each.
 
+use brenier::geometry::Kernel;
 use brenier::prelude::*;
 use dfdx::prelude::{BuildModule, Cpu};
 
@@ -40,9 +41,15 @@ impl Arm<'_> {
         match method {
             Method::Strong => self.strong::<S::Critic, S::Map>(),
             Method::Noised => self.noised::<S::LevelCritic, S::Map>(),
-            Method::Weak => self.weak::<S::Critic, S::NoisyMap>(number, None),
+            Method::Weak => {
+                let kernel = self.session.game.cost()?;
+                self.weak::<S::Critic, S::NoisyMap, _>(kernel, number)
+            }
+            // As large as the quadratic cost at the distance of 10 that images move.
             Method::Kernel => {
-                self.weak::<S::Critic, S::NoisyMap>(number, Some(DistanceKernel::default()))
+                let factor = 10.0 * self.session.game.cost_factor;
+                let kernel = Scaled::new(DistanceKernel::default(), factor)?;
+                self.weak::<S::Critic, S::NoisyMap, _>(kernel, number)
             }
             Method::It => self.incomplete::<NegativeAbs<S::Critic>, S::Map>(number),
         }
@@ -84,35 +91,25 @@ impl Arm<'_> {
         Ok(())
     }
 
-    /// Weak transport, arXiv:2201.12220; with a kernel, arXiv:2205.15269.
-    fn weak<F, T>(&self, gamma: f64, kernel: Option<DistanceKernel>) -> anyhow::Result<()>
+    /// Kernel transport, arXiv:2205.15269; with the bilinear kernel that is weak transport, arXiv:2201.12220.
+    fn weak<F, T, K>(&self, kernel: K, gamma: f64) -> anyhow::Result<()>
     where
         F: Potential<NUMBERS> + BuildModule<Cpu, f32>,
         T: StochasticMap<NUMBERS, PIXELS> + BuildModule<Cpu, f32> + Clone,
+        K: Kernel<f32>,
     {
         let turns = self.session.game.turns();
         let gamma = Ramp { from: 0.0, to: gamma, steps: self.session.game.steps / 4 };
         let noise = Noise { samples: 2, deviation: 1.0 };
+        let config = KernelNotConfig { kernel, gamma, noise, turns };
+        let start = |f, t| kernel_not_init(&config, f, t);
+        let step = |s, b: &Batch<NUMBERS>, k| kernel_not_step(&config, s, b, k);
         let mut look = |s: &Trained<F, T>| {
             let (scores, images) = self.judge.noisy_scores(&s.average, &noise)?;
             self.picture(&images)?;
             Ok(scores)
         };
-        let data = self.drawn()?;
-        match kernel {
-            None => {
-                let config = WeakNotConfig { gamma, noise, turns };
-                let start = |f, t| weak_not_init(&config, f, t);
-                let step = |s, b: &Batch<NUMBERS>, k| weak_not_step(&config, s, b, k);
-                self.session.train::<NUMBERS, F, T, _, _, _>(data, start, step, &mut look)?;
-            }
-            Some(kernel) => {
-                let config = KernelNotConfig { kernel, gamma, noise, turns };
-                let start = |f, t| kernel_not_init(&config, f, t);
-                let step = |s, b: &Batch<NUMBERS>, k| kernel_not_step(&config, s, b, k);
-                self.session.train::<NUMBERS, F, T, _, _, _>(data, start, step, &mut look)?;
-            }
-        }
+        self.session.train::<NUMBERS, F, T, _, _, _>(self.drawn()?, start, step, &mut look)?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::euclidean::{scaled_difference, square_distance};
-use super::HalfSqEuclidean;
+use super::{HalfSqEuclidean, Scaled};
 use crate::error::{check_positive, Error, Result};
 use crate::ops::{Real, RowCost};
 
@@ -17,6 +17,9 @@ pub trait Kernel<E: Real>: RowCost<E> {}
 
 /// The bilinear kernel ⟨x, y⟩: ρ = ½|x − y|². It sees means only.
 impl<E: Real> Kernel<E> for HalfSqEuclidean {}
+
+/// A multiple of a kernel.
+impl<E: Real, K: Kernel<E>> Kernel<E> for Scaled<K> {}
 
 /// The distance kernel ½|x|^α + ½|y|^α − ½|x − y|^α with α in (0, 2): ρ = ½|x − y|^α. α = 1 gives the
 /// energy distance. The gradient where x = y counts as 0.
