@@ -6,6 +6,7 @@
 //! | [`MapPicture`] | source and target, the learned map over the target, the true map if it is known |
 //! | [`PathPicture`] | the paths of points along a flow |
 //! | [`CurvePicture`] | losses and scores against the step, on a linear or logarithmic axis |
+//! | [`ScatterPicture`] | scores of methods against those of one method, run by run |
 //! | [`ImageGrid`] | rows of images: input, output, target; before and after |
 //! | [`VoxelPicture`] | volumes as shaded cubes from several sides |
 //! | [`Plane`] | points of any dimension on the first two principal axes of the target |
@@ -44,6 +45,7 @@ mod panel;
 mod paths;
 mod plane;
 mod raster;
+mod scatter;
 mod ticks;
 mod voxels;
 
@@ -53,4 +55,5 @@ pub use image_grid::{ImageGrid, ImageRow};
 pub use maps::MapPicture;
 pub use paths::PathPicture;
 pub use plane::Plane;
+pub use scatter::ScatterPicture;
 pub use voxels::{View, Visible, VoxelPicture};
