@@ -80,7 +80,7 @@ pub fn baselines(data: &Data) -> Result<Vec<Scores>> {
     let shifted: Vec<f32> =
         x.chunks(d).flat_map(|x| x.iter().zip(&shift).map(|(x, s)| x + s)).collect();
     let mut all = vec![scores(data, "identity", 0, x), scores(data, "mean shift", 0, &shifted)];
-    for ridge in [0.01, 0.1, 1.0] {
+    for ridge in [0.01, 0.1, 1.0, 10.0] {
         let ridged = |g: &Gaussian| {
             let added = ridge * g.total_variance() / d as f64;
             let covariance = &g.covariance + DMatrix::identity(d, d) * added;

@@ -58,6 +58,9 @@ pub struct Arguments {
     /// Points of a batch, instead of the preset's.
     #[arg(long)]
     batch: Option<usize>,
+    /// Steps of T for one of f.
+    #[arg(long, default_value_t = 10)]
+    map_steps: usize,
     /// Learning rate of both networks, instead of the preset's.
     #[arg(long)]
     rate: Option<f64>,
@@ -67,9 +70,12 @@ pub struct Arguments {
     /// Factor on the cost.
     #[arg(long, default_value_t = 10.0)]
     coefficient: f64,
-    /// Deviation of the noise that is added to training points, relative to their norm.
+    /// Deviation of the noise that is added to source points in training, relative to their norm.
     #[arg(long, default_value_t = 0.0)]
     noise: f32,
+    /// The same of target points.
+    #[arg(long, default_value_t = 0.0)]
+    target_noise: f32,
     /// The norm of embeddings in the networks.
     #[arg(long, value_enum, default_value_t = Norm::Root)]
     norm: Norm,

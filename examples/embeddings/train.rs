@@ -96,9 +96,9 @@ fn one_seed<const N: usize, const H: usize, const KT: usize, const KF: usize>(
     let steps = a.steps.unwrap_or(if a.quick { 10 } else { usual });
     let batch = a.batch.unwrap_or(if small { 128 } else { 225 });
     let rate = a.rate.unwrap_or(if small { 3e-4 } else { 1e-4 });
-    let sampler = |rows: &[f32]| -> Result<Noised<N>> {
+    let sampler = |rows: &[f32], deviation| -> Result<Noised<N>> {
         let samples = Samples::new(widened::<N>(rows, width, radius))?;
-        Ok(Noised { samples, deviation: a.noise, radius })
+        Ok(Noised { samples, deviation, radius })
     };
     let [init, of_data, training] = Key::new(seed).split();
     let [f, t] = init.split();
@@ -120,9 +120,9 @@ fn one_seed<const N: usize, const H: usize, const KT: usize, const KF: usize>(
             cost: Scaled::new(Cosine, a.coefficient)?,
             weight: Ramp { from: before, to: weight, steps: steps / 4 },
             turns: Turns {
-                map_steps: 10,
+                map_steps: a.map_steps,
                 source: SourceUse::Fresh,
-                map: adam(10 * steps),
+                map: adam(a.map_steps as u64 * steps),
                 potential: adam(steps),
             },
         };
@@ -136,10 +136,14 @@ fn one_seed<const N: usize, const H: usize, const KT: usize, const KF: usize>(
             anyhow::ensure!(then == config, "{} is of other settings", saved.display());
             state = found;
         } else {
-            let batches = Sampled::new(sampler(&data.source)?, sampler(&data.target)?, batch)?
-                .with_source_parts(config.turns.source_parts())?
-                .batches(of_data.fold_in(i as u64))
-                .take(steps as usize);
+            let batches = Sampled::new(
+                sampler(&data.source, a.noise)?,
+                sampler(&data.target, a.target_noise)?,
+                batch,
+            )?
+            .with_source_parts(config.turns.source_parts())?
+            .batches(of_data.fold_in(i as u64))
+            .take(steps as usize);
             let step = with_ema(0.999, |s, b: &Batch<N>, k| it_step(&config, s, b, k))?;
             let log = CsvLog::create(&folder.join(format!("log-w{weight}.csv")))?;
             let look = every((steps / 5).max(1), |s: &Averaged<_, Map<N, H, KT>>, _: &_| {

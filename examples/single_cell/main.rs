@@ -9,14 +9,19 @@
 //! `cytof` and `kang`: every method is trained on four fifths of the cells and scored on the rest (`--split
 //! cells`), or trained on all patients but one and scored on that one (`--split patients`, cytof). With
 //! `--deplete` 70 % of the most frequent type of cell is taken out of the target, and the score is how many
-//! cells keep their type. `hsmm`: each inner time is left out and interpolated from its neighbours.
+//! cells keep their type, type by type. `hsmm`: each inner time is left out and interpolated from its
+//! neighbours.
 //!
 //! Writes to `target/single_cell/SET` (`--out`): `scores.csv` (a line a method, split and seed), `table.md`
-//! (means over them), `markers.csv`, and pictures of marginals.
+//! (means over them), `markers.csv`, `types.csv`, and pictures: densities of markers, and the divergences of
+//! methods against those of the Monge gap.
 
 mod cells;
 mod methods;
+mod pictures;
+mod results;
 mod scores;
+mod training;
 mod trajectories;
 mod types;
 
@@ -45,12 +50,8 @@ pub struct Arguments {
     /// Seeds of splits, networks and training.
     #[arg(long, num_args = 1.., value_delimiter = ',', default_values_t = [0])]
     seeds: Vec<u64>,
-    /// Steps of training, instead of those of the method.
-    #[arg(long)]
-    steps: Option<u64>,
-    /// Train for seconds.
-    #[arg(long)]
-    quick: bool,
+    #[command(flatten)]
+    training: training::Training,
     /// Where results go.
     #[arg(long, default_value = "target/single_cell")]
     out: PathBuf,
@@ -72,8 +73,8 @@ enum Split {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.set {
-        Set::Cytof => scores::protocol::<24>(&arguments, "cytof"),
-        Set::Kang => scores::protocol::<50>(&arguments, "kang"),
+        Set::Cytof => scores::protocol::<24, 32>(&arguments, "cytof"),
+        Set::Kang => scores::protocol::<50, 58>(&arguments, "kang"),
         Set::Hsmm => trajectories::protocol(&arguments),
     }
 }

@@ -1,18 +1,18 @@
 //! The methods, each a function from training cells to a map.
 
-use brenier::data::Samples;
-use brenier::function::pretrain_affine;
 use brenier::geometry::{Elastic, L1};
-use brenier::neural::{monge_gap_plain_step, MongeGapState};
 use brenier::prelude::*;
 use brenier::problem::Discrete;
-use brenier::solver::{sinkhorn, DivergenceLoss, Epsilon, Gaussian, SinkhornConfig, Stop};
+use brenier::solver::{sinkhorn, Epsilon, Gaussian, SinkhornConfig};
 use clap::ValueEnum;
 
 use crate::cells::Part;
+use crate::training::{flow_between, gap, icnn, Training};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Method {
+    /// Other cells of the target, which no map moved: what sampling alone makes of every score.
+    Observed,
     /// T(x) = x.
     Identity,
     /// The difference of the means added.
@@ -37,25 +37,42 @@ pub enum Method {
     Icnn,
     /// The same on unbalanced batches.
     UotIcnn,
+    /// A flow, trained on exact pairs of minibatches.
+    OtFm,
+    /// The same on unbalanced batches.
+    UotFm,
 }
 
-/// How long, and from which seed.
-#[derive(Clone, Copy)]
-pub struct Training {
-    pub steps: Option<u64>,
-    pub quick: bool,
-    pub seed: u64,
+/// Cells, row by row, at a share of the way from where they are to where they go.
+pub type Way = Box<dyn Fn(&[f32], f64) -> Result<Vec<f32>>>;
+
+/// For cells and their images, the logarithm of the mass that one becomes.
+pub type Growth = Box<dyn Fn(&[f32], &[f32]) -> Result<Vec<f64>>>;
+
+/// What training gives.
+pub struct Learned {
+    pub way: Way,
+    /// Of methods on unbalanced batches.
+    pub growth: Option<Growth>,
 }
 
-/// τ of both sides for the unbalanced methods, with ε = 0.05 of the mean cost.
-pub const TAU: f64 = 0.9;
+impl Learned {
+    /// Of a map: cells move straight and at constant speed.
+    pub fn map(map: impl Fn(&[f32]) -> Result<Vec<f32>> + 'static) -> Self {
+        let way = move |x: &[f32], share: f64| {
+            let mut at = map(x)?;
+            let share = share as f32;
+            at.iter_mut().zip(x).for_each(|(y, x)| *y = x + share * (*y - x));
+            Ok(at)
+        };
+        Self { way: Box::new(way), growth: None }
+    }
 
-/// A map of cells, row by row.
-pub type Learned = Box<dyn Fn(&[f32]) -> Result<Vec<f32>>>;
-
-type Map<const N: usize> = Displacement<Mlp<N, 64, 3, N, Gelu>>;
-type Icnn<const N: usize> = DenseIcnn<N, 64, 1, 32>;
-type Ratio<const N: usize> = Mlp<N, 32, 1, 1, Silu>;
+    /// T(x).
+    pub fn moved(&self, x: &[f32]) -> Result<Vec<f32>> {
+        (self.way)(x, 1.0)
+    }
+}
 
 impl Method {
     /// The name on the command line.
@@ -63,10 +80,19 @@ impl Method {
         self.to_possible_value().map_or_else(String::new, |v| v.get_name().into())
     }
 
-    /// The map of these training cells.
-    pub fn fit<const N: usize>(self, part: &Part<N>, t: Training) -> Result<Learned> {
+    /// The map of these training cells. `I` is the width of the input of a velocity: N, and numbers of the
+    /// time.
+    pub fn fit<const N: usize, const I: usize>(
+        self,
+        part: &Part<N>,
+        t: &Training,
+    ) -> Result<Learned> {
         match self {
-            Self::Identity => Ok(Box::new(|x| Ok(x.to_vec()))),
+            Self::Observed => {
+                let cells = part.target.clone();
+                Ok(Learned::map(move |x| Ok(cells.iter().cycle().take(x.len()).copied().collect())))
+            }
+            Self::Identity => Ok(Learned::map(|x| Ok(x.to_vec()))),
             Self::MeanShift | Self::Linear => {
                 let (p, q) = (Gaussian::fit(&part.source, N)?, Gaussian::fit(&part.target, N)?);
                 let mut map = p.optimal_map(&q)?;
@@ -74,7 +100,7 @@ impl Method {
                     map.matrix.fill_with_identity();
                     map.offset = &q.mean - &p.mean;
                 }
-                Ok(Box::new(move |x| Ok(map.apply(x))))
+                Ok(Learned::map(move |x| Ok(map.apply(x))))
             }
             Self::Entropic => {
                 let problem = Discrete::clouds(&SqEuclidean, &part.source, &part.target, N)?;
@@ -82,7 +108,7 @@ impl Method {
                     SinkhornConfig { epsilon: Epsilon::RelativeToMean(0.05), ..Default::default() };
                 let map =
                     sinkhorn(&config, &problem, None)?.entropic_map(&problem, &SqEuclidean)?;
-                Ok(Box::new(move |x| map.forward(x)))
+                Ok(Learned::map(move |x| map.forward(x)))
             }
             Self::Mlp => gap(part, t, SqEuclidean, 0.0, false),
             Self::MgEuclidean => gap(part, t, Euclidean, 1.0, false),
@@ -92,111 +118,8 @@ impl Method {
             Self::Umg => gap(part, t, SqEuclidean, 1.0, true),
             Self::Icnn => icnn(part, t, false),
             Self::UotIcnn => icnn(part, t, true),
+            Self::OtFm => flow_between::<N, I>(part, t, false),
+            Self::UotFm => flow_between::<N, I>(part, t, true),
         }
     }
-}
-
-fn unbalanced() -> UnbalancedConfig {
-    let mut config: UnbalancedConfig = UnbalancedConfig { tau: [TAU; 2], ..Default::default() };
-    config.sinkhorn.epsilon = Epsilon::RelativeToMean(0.05);
-    config.sinkhorn.stop = Stop::Tolerance { tolerance: 1e-2, limit: 500 };
-    config
-}
-
-type Batches<const N: usize> =
-    std::iter::Take<brenier::problem::Batches<N, Samples<N>, Samples<N>>>;
-
-fn batches<const N: usize>(part: &Part<N>, key: Key, steps: u64) -> Result<Batches<N>> {
-    let (p, q) = (Samples::new(part.source.clone())?, Samples::new(part.target.clone())?);
-    Ok(Sampled::new(p, q, 256)?.batches(key).take(steps as usize))
-}
-
-fn falling(rate: f64, steps: u64) -> AdamConfig {
-    let schedule = Schedule::Cosine { warm_up: 0, total: steps, floor: 0.01 };
-    AdamConfig { schedule, ..AdamConfig::with_rate(rate) }
-}
-
-/// Trains a state on balanced or unbalanced batches.
-fn train<const N: usize, S, St>(
-    part: &Part<N>,
-    (t, steps): (Training, u64),
-    is_unbalanced: bool,
-    state: S,
-    step: St,
-) -> Result<S>
-where
-    S: State,
-    St: Step<S, Batch<N>>,
-{
-    let [data, training, a, b] = Key::new(t.seed).fold_in(2000).split();
-    let batches = batches(part, data, steps)?;
-    if !is_unbalanced {
-        return run(&step, state, batches, training, &mut |_: &_, _: &_| Ok(()));
-    }
-    let config = unbalanced();
-    let (eta, xi): (Ratio<N>, Ratio<N>) = (build(a), build(b));
-    let state = Unbalanced::new(&config, state, eta, xi)?;
-    let step = with_unbalanced(config, step);
-    Ok(run(&step, state, batches, training, &mut |_: &_, _: &_| Ok(()))?.state)
-}
-
-/// The Monge gap with a cost and a weight λ; fitted by the Sinkhorn divergence with ε = 0.05 of the mean
-/// cost.
-fn gap<const N: usize, C: RowCost<f32>>(
-    part: &Part<N>,
-    t: Training,
-    cost: C,
-    weight: f64,
-    is_unbalanced: bool,
-) -> Result<Learned> {
-    let steps = t.steps.unwrap_or(if t.quick { 5 } else { 1000 });
-    let sinkhorn = |share| SinkhornConfig {
-        epsilon: Epsilon::RelativeToMean(share),
-        stop: Stop::Tolerance { tolerance: 1e-2, limit: 300 },
-        ..Default::default()
-    };
-    let fitting = DivergenceLoss {
-        sinkhorn: sinkhorn(0.05),
-        target_term: false,
-        ..DivergenceLoss::with_cost(SqEuclidean)
-    };
-    let config = MongeGapConfig {
-        fitting: Fitting::Divergence(fitting),
-        gap: MongeGap { cost, sinkhorn: sinkhorn(0.01) },
-        gap_weight: weight,
-        conservative_weight: 0.0,
-        map: falling(1e-3, steps),
-    };
-    let map: Map<N> = build(Key::new(t.seed).fold_in(3000));
-    let state = monge_gap_init(&config, map)?;
-    let step = |s, b: &Batch<N>, k| monge_gap_plain_step(&config, s, b, k);
-    let state: MongeGapState<Map<N>> = train(part, (t, steps), is_unbalanced, state, step)?;
-    let map = state.map.params().clone();
-    Ok(Box::new(move |x| Ok(rows(&map.forward(points::<N>(x.to_vec())?)))))
-}
-
-/// The dual of two input-convex networks that start at the optimal affine maps of the moments.
-fn icnn<const N: usize>(part: &Part<N>, t: Training, is_unbalanced: bool) -> Result<Learned> {
-    let steps = t.steps.unwrap_or(if t.quick { 5 } else { 2000 });
-    let [a, b, c, d] = Key::new(t.seed).fold_in(3000).split();
-    let (p, q) = (Gaussian::fit(&part.source, N)?, Gaussian::fit(&part.target, N)?);
-    let fitted = if t.quick { 20 } else { 1000 };
-    let pretrained = |key, of: &[f32], to, fit| {
-        let net = GradientMap(build::<Icnn<N>, f32, Cpu>(key));
-        pretrain_affine(net, to, &Samples::<N>::new(of.to_vec())?, fit, fitted)
-    };
-    let (there, back) = (p.optimal_map(&q)?, q.optimal_map(&p)?);
-    let psi = pretrained(a, &part.source, &there, b)?.0;
-    let inverse = pretrained(c, &part.target, &back, d)?;
-    let adam = AdamConfig { betas: (0.5, 0.9), ..falling(3e-4, steps) };
-    let config = W2DualConfig {
-        conjugation: Conjugation::Minimax { map_steps: 5 },
-        potential: adam.clone(),
-        conjugate: AdamConfig { schedule: Schedule::Constant, ..adam },
-    };
-    let state = w2_dual_init(&config, psi, inverse)?;
-    let step = |s, b: &Batch<N>, k| w2_dual_step(&config, s, b, k);
-    let state = train(part, (t, steps), is_unbalanced, state, step)?;
-    let psi = state.potential.params().clone();
-    Ok(Box::new(move |x| Ok(rows(&psi.input_gradient(points::<N>(x.to_vec())?)))))
 }

@@ -60,16 +60,15 @@ impl Types {
         cells.chunks(d).filter(|c| kept(c)).flatten().copied().collect()
     }
 
-    /// Shares of cells that keep their type: of the most frequent type, and of the others.
-    pub fn kept(&self, before: &[f32], after: &[f32], d: usize) -> [f64; 2] {
-        let (mut kept, mut all) = ([0.0; 2], [0.0; 2]);
+    /// The numbers of cells of each type, and of those that keep it.
+    pub fn kept(&self, before: &[f32], after: &[f32], d: usize) -> [Vec<f64>; 2] {
+        let mut counts = [vec![0.0; K], vec![0.0; K]];
         for (x, y) in before.chunks(d).zip(after.chunks(d)) {
             let k = self.of_cell(x);
-            let side = usize::from(k != self.frequent);
-            all[side] += 1.0;
-            kept[side] += f64::from(u8::from(self.of_cell(y) == k));
+            counts[0][k] += 1.0;
+            counts[1][k] += f64::from(u8::from(self.of_cell(y) == k));
         }
-        [kept[0] / all[0], kept[1] / all[1]]
+        counts
     }
 }
 

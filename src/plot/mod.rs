@@ -6,6 +6,7 @@
 //! | [`MapPicture`] | source and target, the learned map over the target, the true map if it is known |
 //! | [`PathPicture`] | the paths of points along a flow |
 //! | [`CurvePicture`] | losses and scores against the step, on a linear or logarithmic axis |
+//! | [`ScatterPicture`] | scores of methods against those of one method, run by run |
 //! | [`ImageGrid`] | rows of images: input, output, target; before and after |
 //! | [`VoxelPicture`] | volumes as shaded cubes from several sides |
 //! | [`Report`] | a run on one page: settings, curves, pictures, tables, the command |
@@ -46,6 +47,7 @@ mod paths;
 mod plane;
 mod raster;
 mod report;
+mod scatter;
 mod ticks;
 mod voxels;
 
@@ -56,4 +58,5 @@ pub use maps::MapPicture;
 pub use paths::PathPicture;
 pub use plane::Plane;
 pub use report::Report;
+pub use scatter::ScatterPicture;
 pub use voxels::{View, Visible, VoxelPicture};
