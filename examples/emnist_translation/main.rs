@@ -25,6 +25,7 @@ mod training;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use brenier::plot::Report;
 use brenier::train::read_settings;
 use clap::{Args, Parser, Subcommand};
 
@@ -113,7 +114,14 @@ fn train(common: &Common, configs: &[PathBuf], seeds: &[u64]) -> anyhow::Result<
             scores::evaluate(&settings, (seed, last), &data, by, &folder)?;
         }
     }
-    println!("\n{}", scores::tables(&common.out)?);
+    let tables = scores::tables(&common.out)?;
+    println!("\n{tables}");
+    Report::new("Digits to letters by flow matching")
+        .markdown("Means over seeds", &tables)
+        .csv("Runs", common.out.join("scores.csv"))?
+        .settings("Settings of the last run", &settings)?
+        .this_command()
+        .write(common.out.join("report.html"))?;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use brenier::data::PlaneMeasure;
+use brenier::plot::Report;
 use clap::{Parser, ValueEnum};
 
 use results::Record;
@@ -106,7 +107,14 @@ fn carry_out(arguments: &Arguments) -> anyhow::Result<()> {
             println!("{record}");
         }
     }
-    println!("\n{}", results::write(&arguments.out)?);
+    let (out, table) = (&arguments.out, results::write(&arguments.out)?);
+    println!("\n{table}");
+    Report::new("Flow matching in the plane")
+        .markdown("Means over seeds", &table)
+        .pictures(out)?
+        .csv("Runs", out.join("runs.csv"))?
+        .this_command()
+        .write(out.join("report.html"))?;
     println!("results in {}", arguments.out.display());
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use brenier::function::arrays;
+use brenier::plot::Report;
 use brenier::prelude::*;
 use brenier::train::{CsvLog, Progress, Step};
 use cpu_time::ProcessTime;
@@ -30,7 +31,7 @@ impl std::fmt::Display for Scores {
 }
 
 /// What becomes of a run: `checkpoint.bin`, `log.csv` (readings of steps), `scores.csv`,
-/// `map.safetensors` in its folder.
+/// `map.safetensors` and `report.html` in its folder.
 pub struct Session {
     pub folder: PathBuf,
     pub game: Game,
@@ -127,6 +128,14 @@ impl Session {
         ensure!(!trained || least > 0.0, "the potential got no gradient in some step");
         checkpoint::save(&saved, &state, &self.settings, training)?;
         weights::save(&self.folder.join("map.safetensors"), &state.average)?;
+        Report::new(&self.folder.display().to_string())
+            .csv("Scores of the averaged map", self.folder.join("scores.csv"))?
+            .pictures(&self.folder)?
+            .heading("Readings of steps")
+            .log(self.folder.join("log.csv"))?
+            .settings("Settings", &self.game)?
+            .this_command()
+            .write(self.folder.join("report.html"))?;
         let seconds = clock.elapsed().as_secs_f64();
         println!(
             "{} step {} ({left} steps, {seconds:.0} s CPU)",

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
+use brenier::plot::Report;
 use brenier::prelude::*;
 use brenier::problem::Discrete;
 use brenier::score::{energy_distance, marker_scores, mmd, r2_of_means, Pairs, GAMMAS};
@@ -105,7 +106,14 @@ pub fn protocol<const N: usize, const I: usize>(a: &Arguments, set: &str) -> any
         }
     }
     scatter(&out, set, &results.scores)?;
-    println!("\n{}\nresults in {}", table(&results.scores)?, out.display());
+    let table = table(&results.scores)?;
+    println!("\n{table}\nresults in {}", out.display());
+    Report::new("Responses of single cells")
+        .markdown("Means over splits and seeds", &table)
+        .pictures(&out)?
+        .csv("Runs", out.join("scores.csv"))?
+        .this_command()
+        .write(out.join("report.html"))?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod extremal;
 
 use std::path::PathBuf;
 
+use brenier::plot::Report;
 use clap::{Parser, ValueEnum};
 
 /// Weak, kernel and incomplete transport in the plane.
@@ -67,6 +68,11 @@ fn main() -> anyhow::Result<()> {
         }
         println!("{:.0} s\n", start.elapsed().as_secs_f64());
     }
-    println!("results in {}", arguments.out.display());
+    let out = &arguments.out;
+    Report::new("Weak, kernel and incomplete transport in the plane")
+        .pictures(out)?
+        .this_command()
+        .write(out.join("report.html"))?;
+    println!("results in {}", out.display());
     Ok(())
 }

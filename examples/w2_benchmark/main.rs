@@ -30,6 +30,7 @@ mod start;
 mod tests;
 
 use anyhow::ensure;
+use brenier::plot::Report;
 use clap::Parser;
 
 use plan::{Arguments, Plan};
@@ -60,7 +61,14 @@ fn carry_out(plan: &Plan) -> anyhow::Result<()> {
         Record::of(solvers::train(plan, job, &folder)?).write(&folder)?;
         results::write(&plan.out, &results::all(&runs)?)?;
     }
-    println!("\n{}", results::write(&plan.out, &results::all(&runs)?)?);
+    let table = results::write(&plan.out, &results::all(&runs)?)?;
+    println!("\n{table}");
+    Report::new("The Wasserstein-2 benchmark")
+        .markdown("L2-UVP, % (below the published ones)", &table)
+        .pictures(&plan.out)?
+        .csv("Runs", plan.out.join("runs.csv"))?
+        .this_command()
+        .write(plan.out.join("report.html"))?;
     println!("results in {}", plan.out.display());
     Ok(())
 }

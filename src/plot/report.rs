@@ -29,7 +29,7 @@ const STYLE: &str = include_str!("report.css");
 ///     .table("Errors", &["map", "L2-UVP, %"], &[vec!["identity".into(), "44.5".into()]])
 ///     .command("Again", "cargo run --release --example quickstart")
 ///     .to_html();
-/// assert!(page.contains("<h1>A run &lt;1&gt;</h1>") && page.contains("<td>44.5</td>"));
+/// assert!(page.contains("<h1>A run &lt;1&gt;</h1>") && page.contains(">44.5</td>"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -121,6 +121,22 @@ impl Report {
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let page = self.table(name, &header, &rows.collect::<Vec<_>>());
         others.into_iter().fold(page, |page, line| page.text(&plain(line)))
+    }
+
+    /// Adds the table of a CSV file; numbers are cut to four digits.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is no table.
+    pub fn csv(self, name: &str, path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read(path).map_err(Error::io("read", path))?;
+        let mut reader = csv::Reader::from_reader(&text[..]);
+        let header = reader.headers().map_err(|e| Error::format(path, e))?.clone();
+        let mut rows = Vec::new();
+        for row in reader.records() {
+            rows.push(row.map_err(|e| Error::format(path, e))?.iter().map(short).collect());
+        }
+        Ok(self.table(name, &header.iter().collect::<Vec<_>>(), &rows))
     }
 
     /// Adds the fields of a configuration, one a row, under the dotted names by which settings files and
@@ -262,6 +278,18 @@ fn is_number(cell: &str) -> bool {
     matches!(first, "–" | "-") || first.trim_end_matches('%').parse::<f64>().is_ok()
 }
 
+/// A cell, with four digits after the point where it has more, or four in all where it is small.
+fn short(cell: &str) -> String {
+    match cell.parse::<f64>() {
+        Ok(value) if cell.len() > 7 && cell.contains('.') && value.is_finite() => match value.abs()
+        {
+            small if small < 1e-3 => format!("{value:.3e}"),
+            _ => format!("{value:.4}"),
+        },
+        _ => cell.into(),
+    }
+}
+
 /// The leaves of a value, under dotted names.
 fn flatten(path: String, value: &Value, rows: &mut Vec<Vec<String>>) {
     let below = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
@@ -373,6 +401,11 @@ mod tests {
             page.split("<figcaption>").skip(1).map(|t| t.split('<').next().unwrap()).collect();
         assert_eq!(captions, ["a.png", "b/1.svg", "c.png"]);
         assert!(matches!(Report::new("").pictures("missing"), Err(Error::Io { .. })));
+        let csv = home.path().join("scores.csv");
+        std::fs::write(&csv, "step,cost\n12345678,0.123456789\n2,1.23456789e-9\n").unwrap();
+        let page = Report::new("").csv("Scores", &csv).unwrap().to_html();
+        assert!(page.contains("<td class=number>0.1235</td>"), "{page}");
+        assert!(page.contains("<td class=number>1.235e-9</td>"), "{page}");
     }
 
     #[test]
