@@ -8,7 +8,6 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
-tests=(cuda cuda_costs cuda_couplings cuda_half_step cuda_plan cuda_sinkhorn cuda_tensor)
 if [ "${1:-}" = --emulated ]; then
     export BRENIER_CUDA=emulated
     folder=target/gpu-runs bench=(-- --test)
@@ -32,27 +31,20 @@ day() {
     fi
     git rev-parse HEAD
     step "tests with the embedded kernels"
-    for test in "${tests[@]}"; do
-        try cargo test --release --features cuda --test "$test" -- --test-threads=1
-    done
+    try cargo test --release --features cuda --test cuda -- --test-threads=1
     step "tests with kernels compiled by NVRTC, where it is installed"
-    for test in "${tests[@]}"; do
-        if [ "$BRENIER_CUDA" = emulated ]; then
-            echo "skipped: the emulated device runs no machine code"
-            break
-        fi
-        BRENIER_NVRTC=1 try cargo test --release --features cuda --test "$test" -- --test-threads=1
-    done
+    if [ "$BRENIER_CUDA" = emulated ]; then
+        echo "skipped: the emulated device runs no machine code"
+    else
+        BRENIER_NVRTC=1 try cargo test --release --features cuda --test cuda -- --test-threads=1
+    fi
     step sanitizer
-    binaries=$(cargo test --release --features cuda "${tests[@]/#/--test=}" --no-run --message-format=json \
-        2> /dev/null | grep -o '"executable":"[^"]*/cuda[a-z_]*-[^"]*"' | cut -d'"' -f4)
-    echo "$binaries" | sed 's|.*/||'
+    binary=$(cargo test --release --features cuda --test cuda --no-run --message-format=json \
+        2> /dev/null | grep -o '"executable":"[^"]*/cuda-[^"]*"' | cut -d'"' -f4)
+    echo "${binary##*/}"
     if command -v compute-sanitizer > /dev/null; then
-        for binary in $binaries; do
-            for tool in memcheck racecheck initcheck synccheck; do
-                try compute-sanitizer --tool "$tool" --error-exitcode 1 "$binary" \
-                    --test-threads=1 the_same_bits
-            done
+        for tool in memcheck racecheck initcheck synccheck; do
+            try compute-sanitizer --tool "$tool" --error-exitcode 1 "$binary" --test-threads=1 the_same_bits
         done
     else
         echo "skipped: compute-sanitizer is not on the path"

@@ -1,7 +1,7 @@
 """Makes ode.json: solutions of initial value problems by scipy's RK45, with its numbers of evaluations,
 and by DOP853 at a tolerance of 1e-13.
 
-The problems are written once more in tests/ode.rs.
+The problems are written once more in tests/solver/ode.rs.
 """
 
 import numpy as np
