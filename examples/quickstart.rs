@@ -5,12 +5,14 @@
 //! A mixture of Gaussians P is pushed through the gradient of a random convex function to Q. From
 //! samples of both, strong neural optimal transport learns the map between them. Prints its error
 //! beside the baselines, and writes to `target/quickstart/`: `report.html` with all that follows,
-//! `map.svg`, `loss.svg`, `log.csv`, `checkpoint.bin`, `map.safetensors` and `potential.safetensors`. `--resume` goes on from the
+//! `map.svg`, `loss.svg`, `log.csv`, `checkpoint.bin`, `map.safetensors`, `potential.safetensors` and `images.npz`,
+//! points with their images; built with feature `tensorboard` also `events/`. `--resume` goes on from the
 //! checkpoint, bit for bit as if the run had not stopped; `--quick` trains for a few seconds.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use brenier::data::{write_npz, Array};
 use brenier::plot;
 use brenier::prelude::*;
 use brenier::train::read_log;
@@ -86,17 +88,21 @@ fn main() -> anyhow::Result<()> {
     // What is done, and what watches it.
     let step = with_ema(0.99, guard_finite(|s, b: &Batch<2>, k| not_step(&config, s, b, k)))?;
     let log = out.join("log.csv");
-    let mut watch = (
+    let watch = (
         CsvLog::resume(&log, state.step())?,
         Progress::new(steps),
         every(100, |s: &_, _: &NotMetrics| checkpoint::save(&saved, s, &config, training))?,
     );
+    #[cfg(feature = "tensorboard")]
+    let watch = (watch, brenier::train::TensorBoard::resume(&out.join("events"), state.step())?);
+    let mut watch = watch;
     let start = Instant::now();
     let state = run(&step, state, batches, training, &mut watch)?;
     let seconds = start.elapsed().as_secs_f64();
     checkpoint::save(&saved, &state, &config, training)?;
     weights::save(&out.join("map.safetensors"), &state.average)?;
     weights::save(&out.join("potential.safetensors"), state.state.potential.params())?;
+    save_images(&pair, &state.average, &out.join("images.npz"))?;
 
     println!(
         "error against the true map at 16384 fresh points (0 % is exact, 100 % a constant map):"
@@ -124,6 +130,13 @@ fn main() -> anyhow::Result<()> {
         .write(out.join("report.html"))?;
     println!("trained to step {} in {seconds:.1} s; results in {}", state.step(), out.display());
     Ok(())
+}
+
+/// Points of the source as `x` and their images as `image`, both `[500, 2]`, for Python.
+fn save_images(pair: &KnownPair<2>, map: &Map, path: &Path) -> Result<()> {
+    let x = pair.source().sample(Key::new(1), 500)?;
+    let array = |points: &Points<2>| Array::new(vec![500, 2], rows(points));
+    write_npz(path, &[("x", &array(&x)?), ("image", &array(&map.forward(x.clone()))?)])
 }
 
 /// Source, target, learned and true map beside each other; the readings along the run.

@@ -104,3 +104,8 @@ pub struct Readme;
 #[doc = include_str!("../docs/adding-an-estimator.md")]
 #[cfg(doctest)]
 pub struct AddingAnEstimator;
+
+/// The code of `docs/python.md`, compiled and run.
+#[doc = include_str!("../docs/python.md")]
+#[cfg(doctest)]
+pub struct Python;

@@ -1,13 +1,20 @@
 //! A run on one page that a browser shows without a network.
 
+mod cells;
+mod machine;
+mod pictures;
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use base64::prelude::{Engine as _, BASE64_STANDARD};
-use html_escape::{encode_double_quoted_attribute, encode_text};
+use html_escape::encode_text;
 use serde::Serialize;
-use serde_json::Value;
 
+use self::cells::{flatten, is_number, short};
+use self::machine::environment;
+use self::pictures::{figure, kind, pictures_below};
 use super::axis::Scale;
 use super::curves::{Curve, CurvePicture};
 use crate::error::{Error, Result};
@@ -232,191 +239,7 @@ impl Report {
     }
 }
 
-/// What a picture is by its name.
-fn kind(path: &Path) -> Option<&'static str> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "svg" => Some("svg+xml"),
-        "png" => Some("png"),
-        "jpg" | "jpeg" => Some("jpeg"),
-        _ => None,
-    }
-}
-
-/// In the order of their paths.
-fn pictures_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = |e| Error::io("read the folder", folder)(e);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(read)? {
-        let path = entry.map_err(read)?.path();
-        if path.is_dir() {
-            found.extend(pictures_below(&path)?);
-        } else if kind(&path).is_some() {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 /// Appends, which cannot fail for a string.
 fn add(to: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = to.write_fmt(text);
-}
-
-fn figure(caption: &str, kind: &str, bytes: &[u8]) -> String {
-    let (alt, text) = (encode_double_quoted_attribute(caption), encode_text(caption));
-    let data = BASE64_STANDARD.encode(bytes);
-    format!(
-        "<figure><img alt=\"{alt}\" src=\"data:image/{kind};base64,{data}\">\
-         <figcaption>{text}</figcaption></figure>\n"
-    )
-}
-
-/// Whether a cell reads as a number, perhaps with a deviation or a unit behind it.
-fn is_number(cell: &str) -> bool {
-    let first = cell.split_whitespace().next().unwrap_or("–");
-    matches!(first, "–" | "-") || first.trim_end_matches('%').parse::<f64>().is_ok()
-}
-
-/// A cell, with four digits after the point where it has more, or four in all where it is small.
-fn short(cell: &str) -> String {
-    match cell.parse::<f64>() {
-        Ok(value) if cell.len() > 7 && cell.contains('.') && value.is_finite() => match value.abs()
-        {
-            small if small < 1e-3 => format!("{value:.3e}"),
-            _ => format!("{value:.4}"),
-        },
-        _ => cell.into(),
-    }
-}
-
-/// The leaves of a value, under dotted names.
-fn flatten(path: String, value: &Value, rows: &mut Vec<Vec<String>>) {
-    let below = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
-    match value {
-        Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| flatten(below(name), value, rows));
-        }
-        Value::String(text) => rows.push(vec![path, text.clone()]),
-        // A configuration without fields.
-        Value::Null => rows.push(vec![path, "–".into()]),
-        other => rows.push(vec![path, other.to_string()]),
-    }
-}
-
-/// What a reader must know of the machine to compare times.
-fn environment() -> Vec<Vec<String>> {
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let mut rows = vec![
-        row("brenier", env!("CARGO_PKG_VERSION").into()),
-        row("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
-        row("threads", rayon::current_num_threads().to_string()),
-        row("vectors", vectors().into()),
-    ];
-    let listed = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = listed.lines().find(|line| line.starts_with("model name"));
-    if let Some((_, name)) = name.and_then(|line| line.split_once(':')) {
-        rows.insert(1, row("processor", name.trim().into()));
-    }
-    rows
-}
-
-/// The vector instructions that the kernels take.
-fn vectors() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    match pulp::Arch::new() {
-        pulp::Arch::V4(_) => return "AVX-512",
-        pulp::Arch::V3(_) => return "AVX2",
-        _ => {}
-    }
-    "those of the target"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_is_on_the_page_and_nothing_is_fetched() {
-        #[derive(Serialize)]
-        struct Inner {
-            rate: f64,
-        }
-        #[derive(Serialize)]
-        struct Config {
-            steps: u32,
-            map: Inner,
-            cost: (),
-        }
-        let home = tempfile::tempdir().unwrap();
-        let (log, picture) = (home.path().join("log.csv"), home.path().join("a.png"));
-        std::fs::write(&log, "step,map_loss,never\n1,2.0,NaN\n2,1.5,NaN\n").unwrap();
-        std::fs::write(&picture, b"\x89PNG").unwrap();
-        let config = Config { steps: 3, map: Inner { rate: 1e-3 }, cost: () };
-        let page = Report::new("Title & more")
-            .heading("Part")
-            .text("<script>alert(1)</script>")
-            .settings("Settings", &config)
-            .unwrap()
-            .log(&log)
-            .unwrap()
-            .picture("It's a \"picture\"", &picture)
-            .unwrap()
-            .table("Scores", &["map", "error"], &[vec!["a".into(), "1.0 ± 0.1".into()]])
-            .this_command()
-            .to_html();
-        for part in [
-            "<h1>Title &amp; more</h1>",
-            "<td>map.rate</td><td class=number>0.001</td>",
-            "&lt;script&gt;",
-            "<td class=number>1.0 ± 0.1</td>",
-            "alt=\"It's a &quot;picture&quot;\" src=\"data:image/png;base64,iVBORw==\"",
-            "<figcaption>map loss</figcaption>",
-            "Without a finite number: never.",
-            "<h2>Command</h2>",
-            "<td>brenier</td>",
-        ] {
-            assert!(page.contains(part), "{part} is not in\n{page}");
-        }
-        for absent in ["<script", "http:", "https:", "href"] {
-            assert!(!page.contains(absent), "{absent}");
-        }
-    }
-
-    #[test]
-    fn markdown_is_a_table_and_pictures_are_found() {
-        let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir(home.path().join("b")).unwrap();
-        for name in ["b/1.svg", "c.png", "a.png", "log.csv"] {
-            std::fs::write(home.path().join(name), b"").unwrap();
-        }
-        let table =
-            "| L2-UVP, % | \\|x\\| |\n|---|---:|\n| **uotm** | 0.48 |\n\n† then diverges.\n";
-        let page =
-            Report::new("").markdown("Scores", table).pictures(home.path()).unwrap().to_html();
-        assert!(page.contains("<tr><th>L2-UVP, %</th><th class=number>|x|</th></tr>"), "{page}");
-        assert!(page.contains("<tr><td>uotm</td><td class=number>0.48</td></tr>"), "{page}");
-        assert!(page.contains("<p>† then diverges.</p>"), "{page}");
-        let captions: Vec<&str> =
-            page.split("<figcaption>").skip(1).map(|t| t.split('<').next().unwrap()).collect();
-        assert_eq!(captions, ["a.png", "b/1.svg", "c.png"]);
-        assert!(matches!(Report::new("").pictures("missing"), Err(Error::Io { .. })));
-        let csv = home.path().join("scores.csv");
-        std::fs::write(&csv, "step,cost\n12345678,0.123456789\n2,1.23456789e-9\n").unwrap();
-        let page = Report::new("").csv("Scores", &csv).unwrap().to_html();
-        assert!(page.contains("<td class=number>0.1235</td>"), "{page}");
-        assert!(page.contains("<td class=number>1.235e-9</td>"), "{page}");
-    }
-
-    #[test]
-    fn what_cannot_be_shown_is_an_error() {
-        let page = Report::new("t");
-        let refused = page.clone().picture("x", "no.bmp").unwrap_err().to_string();
-        assert!(refused.contains("no.bmp") && refused.contains(".png"), "{refused}");
-        let missing = page.clone().picture("x", "missing.png").unwrap_err();
-        assert!(matches!(missing, Error::Io { .. }));
-        assert!(page.clone().log("missing.csv").is_err());
-        let keys = std::collections::HashMap::from([((1, 2), 3)]);
-        assert!(matches!(page.settings("s", &keys), Err(Error::InvalidConfig { .. })));
-    }
 }
