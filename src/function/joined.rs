@@ -2,6 +2,7 @@
 
 use dfdx::prelude::*;
 
+use super::wrapped::wrapped;
 use crate::ops::{Constants, Engine, Real};
 use crate::tensor::{rows, Points, Taped};
 
@@ -61,18 +62,7 @@ where
 #[derive(Clone, Debug)]
 pub struct Joined<const Z: usize, const M: usize, F>(pub F);
 
-impl<const Z: usize, const M: usize, F> NonMutableModule for Joined<Z, M, F> {}
-
-impl<const Z: usize, const M: usize, E: Dtype, D: Device<E>, F: TensorCollection<E, D>>
-    TensorCollection<E, D> for Joined<Z, M, F>
-{
-    type To<E2: Dtype, D2: Device<E2>> = Joined<Z, M, F::To<E2, D2>>;
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-        visitor: &mut V,
-    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields((Self::module("0", |s| &s.0, |s| &mut s.0),), |(f,)| Joined(f))
-    }
-}
+wrapped!(Joined<Z, M>);
 
 impl<const N: usize, const Z: usize, const M: usize, E, D, T, F>
     Module<(Points<N, E, D, T>, Points<Z, E, D>)> for Joined<Z, M, F>
@@ -97,15 +87,31 @@ where
             both.extend_from_slice(x);
             both.extend_from_slice(z);
         }
-        let both: Points<M, E, D> = x.device().tensor_from_vec(both, (n, Const));
-        let input = D::input(&x);
-        if !input.wanted() {
-            let fixed = Constants::default().tensor(&both);
-            return fixed.scope(|| self.0.try_forward(both.put_tape(tape)));
-        }
-        let both = D::attach(both, vec![input], tape, |seed| {
-            vec![seed.chunks_exact(M).flat_map(|row| &row[..N]).copied().collect()]
-        });
-        self.0.try_forward(both)
+        with_rows(&self.0, x, tape, both)
     }
+}
+
+/// The module at `[n, M]` numbers whose rows begin with the points x and go on with constants.
+pub(super) fn with_rows<const N: usize, const M: usize, E, D, T, F>(
+    module: &F,
+    x: Points<N, E, D>,
+    tape: T,
+    rows: Vec<E>,
+) -> Result<F::Output, F::Error>
+where
+    E: Real,
+    D: Engine<E>,
+    T: Tape<E, D>,
+    F: Module<Points<M, E, D, T>>,
+{
+    let both: Points<M, E, D> = x.device().tensor_from_vec(rows, (x.shape().0, Const));
+    let input = D::input(&x);
+    if !input.wanted() {
+        let fixed = Constants::default().tensor(&both);
+        return fixed.scope(|| module.try_forward(both.put_tape(tape)));
+    }
+    let both = D::attach(both, vec![input], tape, |seed| {
+        vec![seed.chunks_exact(M).flat_map(|row| &row[..N]).copied().collect()]
+    });
+    module.try_forward(both)
 }

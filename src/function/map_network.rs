@@ -2,7 +2,8 @@
 
 use dfdx::prelude::*;
 
-use super::potential::{wrapper, InputGradient, TransportMap};
+use super::potential::{InputGradient, TransportMap};
+use super::wrapped::wrapped;
 use crate::ops::{Engine, Real, TwistCost};
 use crate::tensor::{Points, Taped};
 
@@ -48,8 +49,8 @@ pub struct FreeMap<M>(pub M);
 #[derive(Clone, Debug)]
 pub struct PotentialMap<F>(pub F);
 
-wrapper!(FreeMap);
-wrapper!(PotentialMap);
+wrapped!(FreeMap);
+wrapped!(PotentialMap);
 
 /// A [`MapNetwork`] with its cost: a module `[n, N] -> [n, N]`.
 #[derive(Clone, Copy, Debug)]

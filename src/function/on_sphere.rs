@@ -2,6 +2,7 @@
 
 use dfdx::prelude::*;
 
+use super::wrapped::wrapped;
 use crate::ops::{Engine, Real};
 use crate::tensor::{rows, Points};
 
@@ -25,27 +26,7 @@ pub struct OnSphere<M> {
     pub radius: f64,
 }
 
-impl<M> NonMutableModule for OnSphere<M> {}
-
-impl<E: Dtype, D: Device<E>, M: TensorCollection<E, D>> TensorCollection<E, D> for OnSphere<M> {
-    type To<E2: Dtype, D2: Device<E2>> = OnSphere<M::To<E2, D2>>;
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-        visitor: &mut V,
-    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields(
-            (
-                Self::module("inner", |s| &s.inner, |s| &mut s.inner),
-                Self::scalar(
-                    "radius",
-                    |s| &s.radius,
-                    |s| &mut s.radius,
-                    ScalarOptions::from_default(1.0),
-                ),
-            ),
-            |(inner, radius)| OnSphere { inner, radius },
-        )
-    }
-}
+wrapped!(OnSphere { inner, radius: 1.0 });
 
 impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, M> Module<Points<N, E, D, T>>
     for OnSphere<M>

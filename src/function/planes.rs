@@ -1,9 +1,10 @@
 //! Conditions and noise as further channels of an image.
 
-use dfdx::nn::tensor_collection::*;
 use dfdx::prelude::*;
 
-use crate::ops::{Constants, Engine, Real};
+use super::joined::with_rows;
+use super::wrapped::wrapped;
+use crate::ops::{Engine, Real};
 use crate::tensor::{rows, Points};
 
 /// The module (x, c) ↦ F(x, c₁, …, c₁, …, c_Z, …, c_Z) of a module F with `M = N + Z P` inputs: a condition
@@ -46,24 +47,8 @@ pub struct WithPlanes<const Z: usize, const P: usize, const M: usize, F>(pub F);
 #[derive(Clone, Debug)]
 pub struct Leading<const N: usize, const M: usize, F>(pub F);
 
-macro_rules! collection {
-    ($name:ident<$($size:ident),*>) => {
-        impl<$(const $size: usize,)* F> NonMutableModule for $name<$($size,)* F> {}
-
-        impl<$(const $size: usize,)* E: Dtype, D: Device<E>, F: TensorCollection<E, D>>
-            TensorCollection<E, D> for $name<$($size,)* F>
-        {
-            type To<E2: Dtype, D2: Device<E2>> = $name<$($size,)* F::To<E2, D2>>;
-            fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-                visitor: &mut V,
-            ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-                visitor.visit_fields((Self::module("0", |s| &s.0, |s| &mut s.0),), |(f,)| $name(f))
-            }
-        }
-    };
-}
-collection!(WithPlanes<Z, P, M>);
-collection!(Leading<N, M>);
+wrapped!(WithPlanes<Z, P, M>);
+wrapped!(Leading<N, M>);
 
 impl<const N: usize, const Z: usize, const P: usize, const M: usize, E, D, T, F>
     Module<(Points<N, E, D, T>, Points<Z, E, D>)> for WithPlanes<Z, P, M, F>
@@ -88,16 +73,7 @@ where
             both.extend_from_slice(x);
             c.iter().for_each(|&c| both.extend(std::iter::repeat_n(c, P)));
         }
-        let both: Points<M, E, D> = x.device().tensor_from_vec(both, (n, Const));
-        let input = D::input(&x);
-        if !input.wanted() {
-            let fixed = Constants::default().tensor(&both);
-            return fixed.scope(|| self.0.try_forward(both.put_tape(tape)));
-        }
-        let both = D::attach(both, vec![input], tape, |seed| {
-            vec![seed.chunks_exact(M).flat_map(|row| &row[..N]).copied().collect()]
-        });
-        self.0.try_forward(both)
+        with_rows(&self.0, x, tape, both)
     }
 }
 

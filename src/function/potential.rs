@@ -2,6 +2,7 @@
 
 use dfdx::prelude::*;
 
+use super::wrapped::wrapped;
 use crate::geometry::HalfSqEuclidean;
 use crate::ops::{Engine, Real};
 use crate::tensor::{rows, Points, Taped};
@@ -73,29 +74,10 @@ pub struct PlusHalfSquare<F>(pub F);
 #[derive(Clone, Debug)]
 pub struct Negated<F>(pub F);
 
-macro_rules! wrapper {
-    ($name:ident) => {
-        impl<F> NonMutableModule for $name<F> {}
-        impl<E: Dtype, D: Device<E>, F: TensorCollection<E, D>> TensorCollection<E, D>
-            for $name<F>
-        {
-            type To<E2: Dtype, D2: Device<E2>> = $name<F::To<E2, D2>>;
-            fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-                visitor: &mut V,
-            ) -> std::result::Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-                visitor.visit_fields((Self::module("0", |s| &s.0, |s| &mut s.0),), |(inner,)| {
-                    $name(inner)
-                })
-            }
-        }
-    };
-}
-pub(super) use wrapper;
-
-wrapper!(GradientMap);
-wrapper!(Displacement);
-wrapper!(Negated);
-wrapper!(PlusHalfSquare);
+wrapped!(GradientMap);
+wrapped!(Displacement);
+wrapped!(Negated);
+wrapped!(PlusHalfSquare);
 
 impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, F: InputGradient<N, E, D>>
     Module<Points<N, E, D, T>> for GradientMap<F>

@@ -2,7 +2,8 @@
 
 use dfdx::prelude::*;
 
-use super::potential::{wrapper, Potential};
+use super::potential::Potential;
+use super::wrapped::wrapped;
 use crate::ops::{Activation, Engine, Real, Softplus};
 use crate::tensor::{rows, Points};
 
@@ -38,9 +39,9 @@ pub struct Positive<F>(pub F);
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ZeroPotential;
 
-wrapper!(NegativeAbs);
-wrapper!(NegativeSoftplus);
-wrapper!(Positive);
+wrapped!(NegativeAbs);
+wrapped!(NegativeSoftplus);
+wrapped!(Positive);
 
 impl<const N: usize, E: Real, D: Engine<E>, F: Potential<N, E, D>> NonPositive<N, E, D>
     for NegativeAbs<F>

@@ -4,6 +4,7 @@ use dfdx::prelude::*;
 
 use super::mlp::Mlp;
 use super::potential::{Displacement, TransportMap};
+use super::wrapped::wrapped;
 use crate::ops::{Activation, Engine, Real};
 use crate::tensor::Points;
 
@@ -69,27 +70,7 @@ pub struct ConjugateMap<M> {
     pub exponent: f64,
 }
 
-impl<M> NonMutableModule for ConjugateMap<M> {}
-
-impl<E: Dtype, D: Device<E>, M: TensorCollection<E, D>> TensorCollection<E, D> for ConjugateMap<M> {
-    type To<E2: Dtype, D2: Device<E2>> = ConjugateMap<M::To<E2, D2>>;
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-        visitor: &mut V,
-    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields(
-            (
-                Self::module("inner", |s| &s.inner, |s| &mut s.inner),
-                Self::scalar(
-                    "exponent",
-                    |s| &s.exponent,
-                    |s| &mut s.exponent,
-                    ScalarOptions::from_default(2.0),
-                ),
-            ),
-            |(inner, exponent)| ConjugateMap { inner, exponent },
-        )
-    }
-}
+wrapped!(ConjugateMap { inner, exponent: 2.0 });
 
 impl<const N: usize, E: Real, D: Engine<E>, T: Tape<E, D>, M> Module<Points<N, E, D, T>>
     for ConjugateMap<M>
