@@ -25,13 +25,14 @@ impl Sampler<2> for Drawn {
     }
 }
 
-/// A spiral t (cos t, sin t) / 7.5 with t in [1.5 π, 4.5 π] and noise of deviation 0.8 / 7.5.
+/// A spiral t (cos t, sin t) / 18 with t in [1.5 π, 4.5 π] and noise of deviation 0.3 / 18, as in the notebooks of
+/// arXiv:2301.12874.
 fn swiss_roll(key: Key, n: usize) -> Result<Points<2>> {
     let [angle, noise] = key.split();
     let z = noise.normal(2 * n);
     let at = |(u, z): (f32, &[f32])| {
         let t = 1.5 * std::f32::consts::PI * (1.0 + 2.0 * u);
-        [(t * t.cos() + 0.8 * z[0]) / 7.5, (t * t.sin() + 0.8 * z[1]) / 7.5]
+        [(t * t.cos() + 0.3 * z[0]) / 18.0, (t * t.sin() + 0.3 * z[1]) / 18.0]
     };
     points(angle.uniform(n).into_iter().zip(z.chunks(2)).flat_map(at).collect())
 }

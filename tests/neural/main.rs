@@ -9,6 +9,7 @@ mod flow_matching;
 mod guard;
 mod monge_gap;
 mod not_step;
+mod potentials_learn;
 mod truth;
 mod w2_dual;
 mod weak;
