@@ -46,6 +46,7 @@ mod sign;
 mod structure;
 mod velocity;
 mod velocity_mlp;
+mod visitors;
 
 pub use adam::{AdamConfig, Clip, Decay};
 pub use icnn::{ConvexLayer, ConvexQuadratic, DenseIcnn};
