@@ -9,6 +9,7 @@ use dfdx::prelude::*;
 
 use super::adam::{AdamConfig, Clip, Decay};
 use super::parameters::check_finite;
+use super::visitors::{walk, Norm, Running, Step};
 use crate::error::{Error, Result};
 use crate::ops::{AdamUpdate, Constants, Engine, Moments, Real, Tap};
 use crate::tensor::{Points, Scalar, Taped};
@@ -242,81 +243,4 @@ fn finite(what: &str, value: f64) -> Result<()> {
         step: None,
         remedy: "lower the learning rate, clip the gradient, or look for outliers in the batch",
     })
-}
-
-fn walk<M, X: std::fmt::Debug>(walked: std::result::Result<Option<M>, X>) {
-    walked.expect("memory for the parameters");
-}
-
-/// The tensors that are not trained.
-struct Running(UnusedTensors);
-
-impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Running {
-    type Viewer = ViewTensorRef;
-    type Err = <D as HasErr>::Err;
-    type E2 = E;
-    type D2 = D;
-    fn visit<S: Shape>(
-        &mut self,
-        options: TensorOptions<S, E, D>,
-        t: &Tensor<S, E, D>,
-    ) -> std::result::Result<Option<Tensor<S, E, D>>, Self::Err> {
-        if !options.do_gradient_update {
-            self.0.add(t);
-        }
-        Ok(None)
-    }
-}
-
-struct Norm<'a, E: Real, D: Engine<E>> {
-    gradients: &'a mut Gradients<E, D>,
-    sum: f64,
-}
-
-impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Norm<'_, E, D> {
-    type Viewer = ViewTensorRef;
-    type Err = <D as HasErr>::Err;
-    type E2 = E;
-    type D2 = D;
-    fn visit<S: Shape>(
-        &mut self,
-        options: TensorOptions<S, E, D>,
-        t: &Tensor<S, E, D>,
-    ) -> std::result::Result<Option<Tensor<S, E, D>>, Self::Err> {
-        if options.do_gradient_update {
-            self.sum += D::square_norm(t, self.gradients);
-        }
-        Ok(None)
-    }
-}
-
-struct Step<'a, E: Real, D: Engine<E>> {
-    gradients: &'a mut Gradients<E, D>,
-    moments: &'a mut Vec<Moments<E>>,
-    index: usize,
-    update: AdamUpdate,
-}
-
-impl<E: Real, D: Engine<E>> TensorVisitor<E, D> for Step<'_, E, D> {
-    type Viewer = ViewTensorMut;
-    type Err = <D as HasErr>::Err;
-    type E2 = E;
-    type D2 = D;
-    fn visit<S: Shape>(
-        &mut self,
-        options: TensorOptions<S, E, D>,
-        t: &mut Tensor<S, E, D>,
-    ) -> std::result::Result<Option<Tensor<S, E, D>>, Self::Err> {
-        if options.do_gradient_update {
-            if self.moments.len() == self.index {
-                self.moments.push(Moments::default());
-            }
-            D::adam(t, self.gradients, &mut self.moments[self.index], &self.update);
-            self.index += 1;
-        } else {
-            // Running statistics of a batch norm; what else is not trained has no gradient.
-            D::settle(t, self.gradients);
-        }
-        Ok(None)
-    }
 }

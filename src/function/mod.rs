@@ -46,6 +46,7 @@ mod sign;
 mod structure;
 mod velocity;
 mod velocity_mlp;
+mod visitors;
 mod wrapped;
 
 pub use adam::{AdamConfig, Clip, Decay};

@@ -41,6 +41,7 @@ mod ramp;
 mod regressed_dual;
 mod regularised_dual;
 mod unbalanced;
+mod w2_conjugates;
 mod w2_dual;
 mod weak_not;
 

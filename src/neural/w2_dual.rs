@@ -19,16 +19,17 @@ use serde::{Deserialize, Serialize};
 
 use super::contract::{learners, readings};
 use super::losses::{mean, mean_difference};
-use crate::error::{check_count, check_positive, Error, Result};
-use crate::function::{AdamConfig, Descent, InputGradient, Learner, TransportMap};
+use super::w2_conjugates::answer;
+pub use super::w2_conjugates::{Amortisation, Conjugation};
+use crate::error::{Error, Result};
+use crate::function::{AdamConfig, InputGradient, Learner, TransportMap};
 #[cfg(doc)]
 use crate::function::{DenseIcnn, PlusHalfSquare};
-use crate::geometry::{Cost, NegDot, SqEuclidean};
+use crate::geometry::{Cost, NegDot};
 use crate::ops::{Engine, Real};
 use crate::problem::Batch;
 use crate::random::Key;
-use crate::solver::{conjugates, ConjugateConfig};
-use crate::tensor::{points_on, rows, Points, Scalar, Taped};
+use crate::tensor::{rows, Points};
 
 /// What is chosen. The default is that of arXiv:2210.12153: conjugates by L-BFGS, regression of G,
 /// Adam with rate 5e-4 and betas (0.5, 0.5) for both networks.
@@ -41,49 +42,6 @@ pub struct W2DualConfig {
     pub potential: AdamConfig,
     /// Optimiser of G.
     pub conjugate: AdamConfig,
-}
-
-/// Where x̂ comes from and what G learns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Conjugation {
-    /// x̂ = G(y) after so many descents of mean[ψ(G(y)) − ⟨G(y), y⟩], at least 1: the minimax form
-    /// (arXiv:1908.10962 for convex networks).
-    Minimax {
-        /// Descents of G before each one of ψ.
-        map_steps: usize,
-    },
-    /// x̂ = G(y). ψ and G also descend w/2 (mean|∇ψ(G(y)) − y|² + mean|G(∇ψ(x)) − x|²), and G nothing
-    /// else: not a minimax problem (arXiv:1909.13082). The reference code takes w = N.
-    Cycle {
-        /// w, positive.
-        weight: f64,
-    },
-    /// x̂ from a solver that starts at G(y) (arXiv:2210.12153).
-    FineTuned {
-        /// The solver.
-        solver: ConjugateConfig,
-        /// How G learns to start closer.
-        amortisation: Amortisation,
-    },
-}
-
-/// How the start of a solver is learned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Amortisation {
-    /// Descent of mean|G(y) − x̂|².
-    #[default]
-    Regression,
-    /// Descent of mean[ψ(G(y)) − ⟨G(y), y⟩].
-    Objective,
-}
-
-impl Default for Conjugation {
-    fn default() -> Self {
-        Self::FineTuned {
-            solver: ConjugateConfig::default(),
-            amortisation: Amortisation::default(),
-        }
-    }
 }
 
 impl Default for W2DualConfig {
@@ -140,11 +98,7 @@ where
     F: TensorCollection<E, D>,
     G: TensorCollection<E, D>,
 {
-    match &config.conjugation {
-        Conjugation::Minimax { map_steps } => check_count("map_steps", *map_steps)?,
-        Conjugation::Cycle { weight } => check_positive("weight", *weight)?,
-        Conjugation::FineTuned { solver, .. } => solver.check()?,
-    }
+    config.conjugation.check()?;
     Ok(W2DualState {
         step: 0,
         potential: Learner::new(potential, config.potential.clone())?,
@@ -194,46 +148,12 @@ where
     let at = |e: Error| e.at_step(step);
     let (x, y) = (&batch.source, &batch.target);
 
-    let mut conjugate_descent = Descent { loss: f64::NAN, gradient_norm: f64::NAN };
-    let (mut solver_iterations, mut solver_unconverged) = (0.0, 0.0);
-    let mut regulariser = None;
-    let best = match &config.conjugation {
-        Conjugation::Minimax { map_steps } => {
-            for _ in 0..*map_steps {
-                let moved: Points<N, E, D, Taped<E, D>> = conjugate.traced(y);
-                let loss = objective(&potential, y, moved)?;
-                conjugate_descent = conjugate.descend(loss).map_err(at)?;
-            }
-            conjugate.params().forward(y.clone())
-        }
-        Conjugation::Cycle { weight } => {
-            let (loss, cycle) = cycles(&potential, &conjugate, x, y, E::of(0.5 * weight))?;
-            let best = conjugate.params().forward(y.clone());
-            regulariser = Some(loss);
-            conjugate_descent = conjugate.descend(cycle).map_err(at)?;
-            best
-        }
-        Conjugation::FineTuned { solver, amortisation } => {
-            let moved: Points<N, E, D, Taped<E, D>> = conjugate.traced(y);
-            let slopes = potential.params().slopes();
-            let found = conjugates(slopes, &rows(y), &moved.as_vec(), N, solver).map_err(at)?;
-            solver_iterations =
-                found.iterations.iter().sum::<usize>() as f64 / found.iterations.len() as f64;
-            solver_unconverged = found.unconverged();
-            let best = points_on(y.device(), found.points).map_err(at)?;
-            let loss = match amortisation {
-                Amortisation::Regression => SqEuclidean.paired(&best, moved)?.mean(),
-                Amortisation::Objective => objective(&potential, y, moved)?,
-            };
-            conjugate_descent = conjugate.descend(loss).map_err(at)?;
-            best
-        }
-    };
-
-    let products = NegDot.paired(y, best.clone())?.as_vec();
-    let loss = mean_difference(&potential, x, &best);
+    let answers = (&potential, &mut conjugate);
+    let found = answer(&config.conjugation, answers, [x, y]).map_err(at)?;
+    let products = NegDot.paired(y, found.best.clone())?.as_vec();
+    let loss = mean_difference(&potential, x, &found.best);
     let dual = loss.as_vec()[0].double() - mean(&products);
-    let loss = match regulariser {
+    let loss = match found.regulariser {
         Some(more) => loss + more,
         None => loss,
     };
@@ -241,61 +161,14 @@ where
 
     let metrics = W2DualMetrics {
         potential_loss: potential_descent.loss,
-        conjugate_loss: conjugate_descent.loss,
+        conjugate_loss: found.descent.loss,
         dual_value: half_square(x) + half_square(y) - dual,
-        solver_iterations,
-        solver_unconverged,
+        solver_iterations: found.iterations,
+        solver_unconverged: found.unconverged,
         potential_gradient_norm: potential_descent.gradient_norm,
-        conjugate_gradient_norm: conjugate_descent.gradient_norm,
+        conjugate_gradient_norm: found.descent.gradient_norm,
     };
     Ok((W2DualState { step: step + 1, potential, conjugate }, metrics))
-}
-
-/// mean[ψ(G(y)) − ⟨G(y), y⟩], with ψ frozen.
-fn objective<const N: usize, E, D, F>(
-    potential: &Learner<F, E, D>,
-    y: &Points<N, E, D>,
-    moved: Points<N, E, D, Taped<E, D>>,
-) -> Result<Scalar<E, D, Taped<E, D>>>
-where
-    E: Real,
-    D: Engine<E>,
-    F: InputGradient<N, E, D>,
-{
-    let products = NegDot.paired(y, moved.retaped::<Taped<E, D>>())?.mean();
-    let values: Points<1, E, D, Taped<E, D>> = potential.frozen(moved);
-    Ok(values.mean() + products)
-}
-
-/// `half` · (mean|∇ψ(G(y)) − y|² + mean|G(∇ψ(x)) − x|²), recorded for ψ and for G.
-type Cycles<E, D> = (Scalar<E, D, Taped<E, D>>, Scalar<E, D, Taped<E, D>>);
-fn cycles<const N: usize, E, D, F, G>(
-    potential: &Learner<F, E, D>,
-    conjugate: &Learner<G, E, D>,
-    x: &Points<N, E, D>,
-    y: &Points<N, E, D>,
-    half: E,
-) -> Result<Cycles<E, D>>
-where
-    E: Real,
-    D: Engine<E>,
-    F: InputGradient<N, E, D>,
-    G: TransportMap<N, E, D>,
-{
-    type Recorded<const N: usize, E, D> = Points<N, E, D, Taped<E, D>>;
-    let gradient = |f: &F, at: Recorded<N, E, D>| f.input_gradient(at);
-    let back: Recorded<N, E, D> = conjugate.traced(y);
-    let forth: Recorded<N, E, D> = potential.traced_by(x, gradient);
-    let (images, sources) = (forth.retaped::<NoneTape>(), back.retaped::<NoneTape>());
-
-    let there: Recorded<N, E, D> = potential.traced_by(&sources, gradient);
-    let again: Recorded<N, E, D> = conjugate.frozen(forth);
-    let of_potential = SqEuclidean.paired(y, there)?.mean() + SqEuclidean.paired(x, again)?.mean();
-
-    let there: Recorded<N, E, D> = potential.frozen_by(back, gradient);
-    let again: Recorded<N, E, D> = conjugate.traced(&images);
-    let of_conjugate = SqEuclidean.paired(y, there)?.mean() + SqEuclidean.paired(x, again)?.mean();
-    Ok((of_potential * half, of_conjugate * half))
 }
 
 fn half_square<const N: usize, E: Real, D: Engine<E>>(x: &Points<N, E, D>) -> f64 {

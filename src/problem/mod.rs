@@ -1,5 +1,6 @@
 //! What is asked: measures to sample from and batches of them; discrete problems.
 
+mod checks;
 mod discrete;
 mod grid;
 mod sampled;

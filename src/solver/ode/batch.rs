@@ -3,8 +3,8 @@
 use super::config::{OdeMethod, StepControl};
 use super::control::{first, scaled_norm, trial, Controller};
 use super::path::{OdeReport, OdeStatus};
+use super::stages::add_stages;
 use super::tableau::Tableau;
-use crate::ops::simd::vectorised;
 use crate::ops::Real;
 
 /// The points that are still on their way, in groups that share their steps.
@@ -281,28 +281,4 @@ impl<'a, E: Real, F: FnMut(&[usize], &[f64], &[E], &mut [E])> Batch<'a, E, F> {
 /// The distance of a time from the next number.
 fn spacing(time: f64) -> f64 {
     (time.abs() * f64::EPSILON).max(f64::MIN_POSITIVE)
-}
-
-/// to += h Σ factorⱼ kⱼ, where the rows of the stages are in `at`.
-fn add_stages<E: Real>(
-    to: &mut [E],
-    h: f64,
-    factors: &[f64],
-    stages: &[Vec<E>],
-    at: std::ops::Range<usize>,
-) {
-    for (factor, stage) in factors.iter().zip(stages) {
-        if *factor != 0.0 {
-            add_multiple::<E>(to, &stage[at.clone()], E::of(h * factor));
-        }
-    }
-}
-
-vectorised! {
-    /// to += factor k
-    fn add_multiple<E: Real>(to: &mut [E], k: &[E], factor: E) {
-        for (to, k) in to.iter_mut().zip(k) {
-            *to += factor * *k;
-        }
-    }
 }

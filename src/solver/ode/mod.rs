@@ -14,6 +14,7 @@ mod config;
 mod control;
 mod integrate;
 mod path;
+mod stages;
 mod tableau;
 
 pub use config::{OdeConfig, OdeMethod, StepControl, Steps};
