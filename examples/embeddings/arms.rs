@@ -22,6 +22,10 @@ pub struct Scores {
     pub top1: f64,
     pub top5: f64,
     pub top10: f64,
+    /// mean |T(x) − T*(x)|² to the exact map of the weight and to the extremal map; NaN where they are not
+    /// known.
+    pub to_exact: f64,
+    pub to_extremal: f64,
 }
 
 pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
@@ -29,6 +33,12 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
         a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     };
     sum(a, b) / (sum(a, a) * sum(b, b)).sqrt().max(f64::MIN_POSITIVE)
+}
+
+/// The mean over rows of width `d` of their squared distances.
+pub fn mean_square(a: &[f32], b: &[f32], d: usize) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    squares.sum::<f64>() / (a.len() / d) as f64
 }
 
 /// The rows of `of` in the order of their cosine to a vector, the largest first.
@@ -67,6 +77,11 @@ pub fn scores(data: &Data, name: impl Into<String>, seed: u64, moved: &[f32]) ->
         top1: top(1),
         top5: top(5),
         top10: top(10),
+        to_exact: f64::NAN,
+        to_extremal: match data.synthetic {
+            true => mean_square(moved, &data.test_target, d),
+            false => f64::NAN,
+        },
     }
 }
 

@@ -11,7 +11,8 @@
 //! T for w = 1, 2, 4, 8, one after the other, with cost minus the cosine, and writes to
 //! `target/embeddings` (`--out`), for each seed: `w{W}.bin` (checkpoints, which are not trained again),
 //! `mapped-w{W}.npy` (images of the held-out texts, for a decoder of yours), `log-w{W}.csv`; and
-//! `table.csv`, `table.md`, `report.html` with the descriptions that are nearest to the images.
+//! `table.csv`, `table.md`, and `report.html` with the table, the command, and the descriptions that are nearest
+//! to the images of texts.
 
 mod arms;
 mod data;
@@ -73,9 +74,12 @@ pub struct Arguments {
     /// Deviation of the noise that is added to source points in training, relative to their norm.
     #[arg(long, default_value_t = 0.0)]
     noise: f32,
-    /// The same of target points.
+    /// The same of target points, which stay on the sphere.
     #[arg(long, default_value_t = 0.0)]
     target_noise: f32,
+    /// Leave noised source points where they fall, instead of putting them back on the sphere.
+    #[arg(long)]
+    free_noise: bool,
     /// The norm of embeddings in the networks.
     #[arg(long, value_enum, default_value_t = Norm::Root)]
     norm: Norm,
@@ -121,6 +125,7 @@ fn main() -> anyhow::Result<()> {
     match (data.width, arguments.preset) {
         (..=64, Preset::Small) => train::all::<64, 256, 2, 2>(&arguments, &data),
         (..=512, Preset::Small) => train::all::<512, 256, 2, 2>(&arguments, &data),
+        (..=768, Preset::Small) => train::all::<768, 256, 2, 2>(&arguments, &data),
         (..=1024, Preset::Small) => train::all::<1024, 256, 2, 2>(&arguments, &data),
         (..=768, Preset::Paper) => train::all::<768, 1024, 5, 3>(&arguments, &data),
         (..=1024, Preset::Paper) => train::all::<1024, 1024, 5, 3>(&arguments, &data),

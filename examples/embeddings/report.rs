@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use brenier::plot::Report;
 use brenier::train::{write_atomically, MeanDeviation};
 
 use crate::arms::{nearest, Scores};
@@ -18,7 +19,7 @@ pub struct Retrieved {
     pub moved: Vec<f32>,
 }
 
-/// Writes `table.csv`, `table.md` and, where there are descriptions, `report.html`.
+/// Writes `table.csv`, `table.md` and `report.html`.
 pub fn write(
     out: &Path,
     data: &Data,
@@ -28,21 +29,36 @@ pub fn write(
     let mut csv = csv::Writer::from_writer(Vec::new());
     table.iter().try_for_each(|row| csv.serialize(row))?;
     write_atomically(&out.join("table.csv"), &csv.into_inner()?)?;
-    let markdown = markdown(table)?;
+    let markdown = markdown(table, data)?;
     println!("\n{markdown}");
     write_atomically(&out.join("table.md"), markdown.as_bytes())?;
-    if !data.captions.is_empty() {
-        write_atomically(&out.join("report.html"), page(data, retrieved)?.as_bytes())?;
-    }
+    let means = "Held-out source points: means over them and deviations over seeds";
+    let page = Report::new("Extremal transport of embeddings").markdown(means, &markdown);
+    let page = with_neighbours(page, data, retrieved);
+    page.this_command().write(out.join("report.html"))?;
     Ok(())
 }
 
 /// Means and deviations over seeds.
-fn markdown(table: &[Scores]) -> anyhow::Result<String> {
-    let mut text = String::from(
-        "| map | −cos(x, T(x)) | cos to true image | cos to other text | top 1, % | top 5, % | top 10, % |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n",
-    );
+fn markdown(table: &[Scores], data: &Data) -> anyhow::Result<String> {
+    type Column = (&'static str, usize, fn(&Scores) -> f64);
+    const SYNTHETIC: &[Column] = &[
+        ("−cos(x, T(x))", 4, |r| r.cost),
+        ("squared distance to the exact map", 4, |r| r.to_exact),
+        ("to the extremal map", 4, |r| r.to_extremal),
+    ];
+    const REAL: &[Column] = &[
+        ("−cos(x, T(x))", 4, |r| r.cost),
+        ("cos to true image", 4, |r| r.to_image),
+        ("cos to other text", 4, |r| r.to_other_text),
+        ("top 1, %", 1, |r| 100.0 * r.top1),
+        ("top 5, %", 1, |r| 100.0 * r.top5),
+        ("top 10, %", 1, |r| 100.0 * r.top10),
+    ];
+    let columns = if data.synthetic { SYNTHETIC } else { REAL };
+    let mut text = String::from("| map |");
+    columns.iter().try_for_each(|(name, ..)| write!(text, " {name} |"))?;
+    writeln!(text, "\n|---|{}", "---:|".repeat(columns.len()))?;
     let mut names: Vec<&str> = Vec::new();
     for row in table {
         if !names.contains(&row.name.as_str()) {
@@ -50,54 +66,44 @@ fn markdown(table: &[Scores]) -> anyhow::Result<String> {
         }
     }
     for name in names {
-        let over = |pick: &dyn Fn(&Scores) -> f64, digits: usize| {
-            let of = table.iter().filter(|r| r.name == name);
-            match MeanDeviation::of(of.map(pick)) {
+        write!(text, "| {name} |")?;
+        for (_, digits, pick) in columns {
+            let of = table.iter().filter(|r| r.name == name).map(pick);
+            match MeanDeviation::of(of).filter(|m| !m.mean.is_nan()) {
                 Some(m) if m.deviation > 0.0 => {
-                    format!("{:.digits$} ± {:.digits$}", m.mean, m.deviation)
+                    write!(text, " {:.digits$} ± {:.digits$} |", m.mean, m.deviation)?;
                 }
-                Some(m) => format!("{:.digits$}", m.mean),
-                None => "–".into(),
+                Some(m) => write!(text, " {:.digits$} |", m.mean)?,
+                None => text.push_str(" – |"),
             }
-        };
-        writeln!(
-            text,
-            "| {name} | {} | {} | {} | {} | {} | {} |",
-            over(&|r| r.cost, 4),
-            over(&|r| r.to_image, 4),
-            over(&|r| r.to_other_text, 4),
-            over(&|r| 100.0 * r.top1, 1),
-            over(&|r| 100.0 * r.top5, 1),
-            over(&|r| 100.0 * r.top10, 1),
-        )?;
+        }
+        text.push('\n');
     }
     Ok(text)
 }
 
 /// For some texts, the held-out images that are nearest to T(text), by the descriptions of their pairs.
-fn page(data: &Data, retrieved: &[Retrieved]) -> anyhow::Result<String> {
-    let mut html = String::from(
-        "<!doctype html><meta charset=utf-8><title>Extremal transport of embeddings</title>\
-         <style>body{font-family:sans-serif;max-width:60em;margin:2em auto}\
-         li.true{font-weight:bold}</style><h1>Nearest images of mapped texts</h1>\
-         <p>An image is shown by the description of its pair; the true one is bold.</p>",
-    );
+fn with_neighbours(page: Report, data: &Data, retrieved: &[Retrieved]) -> Report {
+    if data.captions.is_empty() {
+        return page;
+    }
     let d = data.width;
     let first = retrieved.first().map_or(0, |r| r.seed);
-    for i in (0..data.captions.len()).step_by((data.captions.len() / SHOWN).max(1)).take(SHOWN) {
-        write!(html, "<h2>{}</h2>", escaped(&data.captions[i]))?;
-        for r in retrieved.iter().filter(|r| r.seed == first) {
-            write!(html, "<p>w = {}</p><ol>", r.weight)?;
-            for j in nearest(&r.moved[i * d..(i + 1) * d], &data.test_target).into_iter().take(3) {
-                let class = if i == j { " class=true" } else { "" };
-                write!(html, "<li{class}>{}</li>", escaped(&data.captions[j]))?;
-            }
-            html.push_str("</ol>");
-        }
-    }
-    Ok(html)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let page = page.heading("Nearest images of mapped texts").text(
+        "An image is shown by the description of its pair; → marks the true one. The text is above.",
+    );
+    let shown = (0..data.captions.len()).step_by((data.captions.len() / SHOWN).max(1)).take(SHOWN);
+    shown.fold(page, |page, i| {
+        let of = |r: &Retrieved| {
+            let near = nearest(&r.moved[i * d..(i + 1) * d], &data.test_target);
+            let told = |j: &usize| match *j == i {
+                true => format!("→ {}", data.captions[*j]),
+                false => data.captions[*j].clone(),
+            };
+            let found = near.iter().take(3).map(told);
+            std::iter::once(r.weight.to_string()).chain(found).collect::<Vec<_>>()
+        };
+        let rows: Vec<_> = retrieved.iter().filter(|r| r.seed == first).map(of).collect();
+        page.table(&data.captions[i], &["w", "nearest", "second", "third"], &rows)
+    })
 }

@@ -4,6 +4,8 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{ensure, Context};
+use brenier::data::{ImageShape, Images, PixelRange};
+use brenier::plot::ImageGrid;
 use brenier::prelude::*;
 use rand::seq::SliceRandom;
 
@@ -102,19 +104,11 @@ fn small(image: &[u8]) -> Vec<f32> {
     (0..PIXELS).map(|i| mean(i) / 127.5 - 1.0).collect()
 }
 
-/// Images side by side, `columns` in a row, as a binary PGM file.
-pub fn grid(images: &[f32], columns: usize) -> Vec<u8> {
-    let count = images.len() / PIXELS;
-    let rows = count.div_ceil(columns);
-    let (width, height) = (17 * columns - 1, 17 * rows - 1);
-    let mut bytes = vec![128; width * height];
-    for (k, image) in images.chunks_exact(PIXELS).enumerate() {
-        for (i, value) in image.iter().enumerate() {
-            let (row, column) = (17 * (k / columns) + i / 16, 17 * (k % columns) + i % 16);
-            bytes[row * width + column] = (127.5 * (value.clamp(-1.0, 1.0) + 1.0)).round() as u8;
-        }
-    }
-    let mut file = format!("P5\n{width} {height}\n255\n").into_bytes();
-    file.extend(bytes);
-    file
+/// Rows of images with their names.
+pub fn grid(rows: Vec<(String, Vec<f32>)>) -> Result<ImageGrid> {
+    let shape = ImageShape { channels: 1, height: 16, width: 16 };
+    let row = |(name, x): (String, Vec<f32>)| {
+        Ok((name, Images::from_rows(shape, &x, PixelRange::Symmetric)?))
+    };
+    Ok(ImageGrid::new(rows.into_iter().map(row).collect::<Result<Vec<_>>>()?))
 }

@@ -13,11 +13,13 @@
 //! - `features.safetensors`, `reference.json`: the classifier whose features Fréchet distances use, and
 //!   the statistics of the letters, made once;
 //! - `runs/METHOD-sSEED/`: `settings.json`, `log.csv`, `checkpoint.bin`, `velocity-STEP.safetensors`,
-//!   `scores-STEP.json`, `images-STEP.pgm`;
-//! - `scores.csv`: a line a score; the table of means over seeds is printed.
+//!   `scores-STEP.json`, `images-STEP.svg`;
+//! - `scores.csv`: a line a score; the table of means over seeds is printed;
+//! - `report.html`: the tables, and pictures and curves of all runs.
 
 mod data;
 mod features;
+mod fields;
 mod scores;
 mod settings;
 mod training;
@@ -29,8 +31,9 @@ use brenier::plot::Report;
 use brenier::train::read_settings;
 use clap::{Args, Parser, Subcommand};
 
-use data::Emnist;
+use data::{Emnist, PIXELS};
 use features::Features;
+use fields::{Choice, Field, Perceptron, UNet};
 use settings::Settings;
 
 /// Digits to letters by flow matching.
@@ -74,6 +77,9 @@ struct Common {
     /// Settings that overrule the files, `table.key=value`.
     #[arg(long = "set")]
     sets: Vec<String>,
+    /// The velocity field; runs of the U-Net are named METHOD-unet.
+    #[arg(long, value_enum, default_value_t = Choice::Mlp)]
+    field: Choice,
     /// Where results go.
     #[arg(long, default_value = "target/emnist")]
     out: PathBuf,
@@ -81,8 +87,14 @@ struct Common {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().mode {
-        Mode::Train { common, configs, seeds } => train(&common, &configs, &seeds),
-        Mode::Eval { common, run, step } => eval(&common, &run, step),
+        Mode::Train { common, configs, seeds } => match common.field {
+            Choice::Mlp => train::<Perceptron>(&common, &configs, &seeds),
+            Choice::Unet => train::<UNet>(&common, &configs, &seeds),
+        },
+        Mode::Eval { common, run, step } => match common.field {
+            Choice::Mlp => eval::<Perceptron>(&common, &run, step),
+            Choice::Unet => eval::<UNet>(&common, &run, step),
+        },
     }
 }
 
@@ -97,10 +109,13 @@ fn file(name: &Path) -> PathBuf {
     }
 }
 
-fn train(common: &Common, configs: &[PathBuf], seeds: &[u64]) -> anyhow::Result<()> {
+fn train<V: Field>(common: &Common, configs: &[PathBuf], seeds: &[u64]) -> anyhow::Result<()> {
     let files: Vec<PathBuf> = configs.iter().map(|c| file(c)).collect();
     let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let settings = read_settings(&Settings::default(), &files, &common.sets)?;
+    let mut settings = read_settings(&Settings::default(), &files, &common.sets)?;
+    if common.field == Choice::Unet {
+        settings.method.name += "-unet";
+    }
     let data = Emnist::read(&common.data)?;
     let features = Features::new(&data, &common.out)?;
     let reference = features.reference(&data, &common.out)?;
@@ -108,24 +123,30 @@ fn train(common: &Common, configs: &[PathBuf], seeds: &[u64]) -> anyhow::Result<
     for &seed in seeds {
         let folder = common.out.join("runs").join(format!("{}-s{seed}", settings.method.name));
         let last = settings.training.steps;
-        training::train(&settings, seed, &data, &folder)?;
+        let sides = (&data.train_digits, &data.train_letters);
+        training::train::<PIXELS, V>(&settings, seed, sides, &folder, &mut |_| Ok(()))?;
         if scores::read(&folder, last)?.is_none() {
             let by = (&features, &reference);
-            scores::evaluate(&settings, (seed, last), &data, by, &folder)?;
+            scores::evaluate::<V>(&settings, (seed, last), &data, by, &folder)?;
         }
     }
     let tables = scores::tables(&common.out)?;
     println!("\n{tables}");
-    Report::new("Digits to letters by flow matching")
+    let mut page = Report::new("Digits to letters by flow matching")
         .markdown("Means over seeds", &tables)
-        .csv("Runs", common.out.join("scores.csv"))?
-        .settings("Settings of the last run", &settings)?
+        .csv("Runs", common.out.join("scores.csv"))?;
+    for folder in scores::runs(&common.out)? {
+        let name = folder.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        page = page.heading(&format!("Run {name}")).pictures(&folder)?;
+        page = page.log(folder.join("log.csv"))?;
+    }
+    page.settings("Settings of the last run", &settings)?
         .this_command()
         .write(common.out.join("report.html"))?;
     Ok(())
 }
 
-fn eval(common: &Common, run: &Path, step: u64) -> anyhow::Result<()> {
+fn eval<V: Field>(common: &Common, run: &Path, step: u64) -> anyhow::Result<()> {
     let path = run.join("settings.json");
     let text = std::fs::read(&path).with_context(|| format!("no run in {}", run.display()))?;
     let stored: Settings = serde_json::from_slice(&text)?;
@@ -137,7 +158,7 @@ fn eval(common: &Common, run: &Path, step: u64) -> anyhow::Result<()> {
     let features = Features::new(&data, &common.out)?;
     let reference = features.reference(&data, &common.out)?;
     let by = (&features, &reference);
-    let record = scores::evaluate(&settings, (seed, step), &data, by, run)?;
+    let record = scores::evaluate::<V>(&settings, (seed, step), &data, by, run)?;
     println!("{}", serde_json::to_string_pretty(&record)?);
     Ok(())
 }
@@ -176,15 +197,19 @@ mod tests {
         let common = Common {
             data: data.into(),
             sets: sets.iter().chain(&["evaluation.euler_steps=2"]).map(|s| (*s).into()).collect(),
+            field: Choice::Mlp,
             out: folder.path().into(),
         };
-        train(&common, &["uot-fm".into()], &[3]).unwrap();
+        train::<Perceptron>(&common, &["uot-fm".into()], &[3]).unwrap();
         let run = folder.path().join("runs/uot-fm-s3");
         let last = scores::read(&run, 4).unwrap().unwrap();
         assert!(last.frechet_mean.is_finite() && last.seed == 3 && last.evaluations == 2.0);
         assert!(scores::read(&run, 2).unwrap().is_none());
-        eval(&Common { sets: vec!["evaluation.euler_steps=3".into()], ..common }, &run, 2).unwrap();
+        let more = Common { sets: vec!["evaluation.euler_steps=3".into()], ..common };
+        eval::<Perceptron>(&more, &run, 2).unwrap();
         assert_eq!(scores::read(&run, 2).unwrap().unwrap().evaluations, 3.0);
-        assert!(run.join("images-4.pgm").is_file());
+        assert!(run.join("images-4.svg").is_file());
+        let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+        assert!(page.contains("images-4.svg") && page.contains("gradient norm"));
     }
 }

@@ -1,6 +1,6 @@
 //! How good a stored velocity is, and the tables of all runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use brenier::neural::path_energy;
 use brenier::prelude::*;
@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{grid, Emnist, PAIRS, PIXELS};
 use crate::features::{Features, Reference};
+use crate::fields::Field;
 use crate::settings::Settings;
-use crate::training::{stored, Velocity16};
+use crate::training::stored;
 
 /// Scores of a run at a step, on the test digits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,15 +42,20 @@ impl Record {
     }
 }
 
+/// Where the picture of a step is.
+pub fn picture(folder: &Path, step: u64) -> PathBuf {
+    folder.join(format!("images-{step}.svg"))
+}
+
 /// Scores the velocity that was stored at `step`, and draws the images of a few digits.
-pub fn evaluate(
+pub fn evaluate<V: Field>(
     settings: &Settings,
     (seed, step): (u64, u64),
     data: &Emnist,
     (features, reference): (&Features, &Reference),
     folder: &Path,
 ) -> anyhow::Result<Record> {
-    let mut v: Velocity16 = build(Key::new(0));
+    let mut v: V = build(Key::new(0));
     weights::load(&stored(folder, step), &mut v)?;
     let digits = &data.test_digits;
     let x = points::<PIXELS>(digits.images.clone())?;
@@ -81,11 +87,12 @@ pub fn evaluate(
     // Twelve digits of each pair over their images.
     let first = |pair| (0..digits.count()).filter(move |i| digits.pairs[*i] == pair).take(12);
     let rows = (0..3).flat_map(|pair| {
-        let above = first(pair).flat_map(|i| digits.image(i));
-        above.chain(first(pair).flat_map(image)).copied().collect::<Vec<f32>>()
+        let of = |i| digits.image(i).to_vec();
+        let name = PAIRS[pair].2;
+        let moved = first(pair).flat_map(image).copied().collect();
+        [(String::new(), first(pair).flat_map(of).collect()), (name.to_owned(), moved)]
     });
-    let picture = grid(&rows.collect::<Vec<f32>>(), 12);
-    write_atomically(&folder.join(format!("images-{step}.pgm")), &picture)?;
+    grid(rows.collect())?.write_svg(picture(folder, step))?;
     let text = serde_json::to_string_pretty(&record)?;
     write_atomically(&folder.join(format!("scores-{step}.json")), text.as_bytes())?;
     Ok(record)
@@ -100,11 +107,19 @@ pub fn read(folder: &Path, step: u64) -> anyhow::Result<Option<Record>> {
     }
 }
 
+/// The folders of all runs below `out`, by name.
+pub fn runs(out: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let found = std::fs::read_dir(out.join("runs"))?.map(|entry| Ok(entry?.path()));
+    let mut found = found.collect::<std::io::Result<Vec<_>>>()?;
+    found.sort();
+    Ok(found)
+}
+
 /// Writes `scores.csv` of all runs below `out`; returns the means over seeds as a Markdown table.
 pub fn tables(out: &Path) -> anyhow::Result<String> {
     let mut records: Vec<Record> = Vec::new();
-    for entry in std::fs::read_dir(out.join("runs"))? {
-        for file in std::fs::read_dir(entry?.path())? {
+    for folder in runs(out)? {
+        for file in std::fs::read_dir(folder)? {
             let path = file?.path();
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
             if name.starts_with("scores-") {

@@ -9,7 +9,7 @@ use brenier::score::image_errors;
 
 use crate::pairs::Pair;
 use crate::perception::Perception;
-use crate::session::Scores;
+use crate::Scores;
 
 /// Images that pass through the map at a time.
 const BATCH: usize = 32;
@@ -37,11 +37,14 @@ impl Judge {
     }
 
     /// The images of the held-out source.
-    pub fn images<const N: usize>(&self, map: &impl TransportMap<N>) -> Result<Images> {
+    pub fn images<const N: usize>(
+        &self,
+        map: impl Fn(Points<N>) -> Result<Points<N>>,
+    ) -> Result<Images> {
         let x = self.source.rows(PixelRange::Symmetric);
         let mut moved = Vec::with_capacity(x.len());
         for x in x.chunks(BATCH * N) {
-            moved.extend(rows(&map.forward(points::<N>(x.to_vec())?)));
+            moved.extend(rows(&map(points(x.to_vec())?)?));
         }
         Images::from_rows(self.source.shape(), &moved, PixelRange::Symmetric)
     }

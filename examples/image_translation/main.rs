@@ -37,7 +37,7 @@ use dfdx::prelude::{BuildModule, Cpu};
 use judge::Judge;
 use options::{Common, Game, Preset};
 use pairs::{idx, Pair, EMOJI};
-use session::{Session, Trained};
+use session::{Scores, Session, Trained};
 
 /// What a report says.
 const ABOUT: &str = "The picture has sources, their images, and below each its true partner, or, where there are no \
@@ -159,7 +159,7 @@ where
     let start = |f, t| not_init(&config, f, t);
     let step = |s, b: &Batch<N>, k| not_step(&config, s, b, k);
     let mut look = |s: &Trained<F, T>| {
-        let images = judge.images(&s.average)?;
+        let images = judge.images::<N>(|x| Ok(s.average.forward(x)))?;
         judge.picture(&images, &folder.join("images.png"))?;
         judge.scores(&images)
     };

@@ -1,5 +1,7 @@
 //! A run in its folder: training with checkpoints, logs and scores on the way.
 
+mod scores;
+
 use std::path::PathBuf;
 
 use anyhow::ensure;
@@ -11,24 +13,10 @@ use cpu_time::ProcessTime;
 use dfdx::prelude::{BuildModule, Cpu};
 
 use crate::options::{Common, Game};
+pub use scores::Scores;
 
 /// The state of every maximin game, with the average of its map.
 pub type Trained<F, T> = Averaged<NotState<F, T>, T>;
-
-/// Named scores of a map.
-pub struct Scores(pub Vec<(&'static str, f64)>);
-
-impl Readings for Scores {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        self.0.clone()
-    }
-}
-
-impl std::fmt::Display for Scores {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|(name, value)| write!(f, "  {name} {value:.4}"))
-    }
-}
 
 /// What becomes of a run: `checkpoint.bin`, `log.csv` (readings of steps), `scores.csv`,
 /// `map.safetensors` and `report.html` in its folder.

@@ -1,17 +1,15 @@
 //! Costs of directions: cosine and negative inner product.
 
-use serde::{Deserialize, Serialize};
-
 use super::sum;
 use crate::ops::{CostForm, Real, RowCost, TwistCost};
 
 /// c(x, y) = 1 − ⟨x, y⟩ / (|x||y|), in [0, 2]; 1 with gradient 0 where x or y is zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cosine;
 
 /// c(x, y) = −⟨x, y⟩. For given marginals it differs from ½|x − y|² by a constant, and the optimal
 /// potential is then minus a convex conjugate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct NegDot;
 
 #[inline(always)]

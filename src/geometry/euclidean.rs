@@ -1,20 +1,18 @@
 //! The Euclidean distance, its square, and half of its square.
 
-use serde::{Deserialize, Serialize};
-
 use super::sum;
 use crate::ops::{CostForm, Real, RowCost, TwistCost};
 
 /// c(x, y) = |x − y|².
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SqEuclidean;
 
 /// c(x, y) = ½|x − y|².
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct HalfSqEuclidean;
 
 /// c(x, y) = |x − y|, with gradient 0 where x = y.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Euclidean;
 
 #[inline(always)]

@@ -28,6 +28,7 @@ mod cost;
 mod elastic;
 mod euclidean;
 mod kernel;
+mod named;
 mod p_norm;
 mod scaled;
 mod translation;

@@ -25,7 +25,7 @@ pub trait WeakCost<E: Real>: Clone + Send + Sync + 'static {
 /// For 0 ≤ γ ≤ 1 it is bounded below by ½|x − E y|². Where the potential is linear between its points,
 /// every μ of the right mean is a minimiser for γ = 1: the map may drift among these. A
 /// [`KernelCost`] with a characteristic kernel has one minimiser.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct WeakQuadratic;
 
 /// The γ-weak cost of a kernel, arXiv:2205.15269 (equation 9), with ρ(x, y) = ½|u(x) − u(y)|²:

@@ -13,6 +13,7 @@ use crate::tensor::{rows, Points};
 
 /// How [`exact_transport`] solves.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ExactConfig {
     /// Which algorithm.
     pub form: ExactForm,

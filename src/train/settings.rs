@@ -11,10 +11,11 @@ use crate::error::{Error, Result};
 /// The settings `defaults`, with the entries of `files` laid over them in their order (base, data set,
 /// method), and then those of `overrides`, each a `table.key=value` such as `training.batch_size=512`.
 ///
-/// Settings are a structure of structures of numbers, texts, truth values and lists; a variant of an
-/// enumeration without fields is its name. Every entry must be one that the defaults have: a key that
-/// they do not know is refused with the nearest one that they do, a value of another type with what is
-/// wanted. Whole numbers are good where numbers with a fraction are wanted. A value of an override is read
+/// Settings are a structure of structures of numbers, texts, truth values, lists and enumerations, such as
+/// the [configuration of an estimator](crate::neural). A variant without fields is its name, one with
+/// fields a table of that name, `clip = { Norm = 1.0 }`; a variant, which starts with a capital letter,
+/// replaces the one that was there. A key that the settings do not have is refused with the nearest one
+/// that they do, a value of another type with what is wanted. Whole numbers are good where numbers with a fraction are wanted. A value of an override is read
 /// as TOML, and as a text where that does not work.
 ///
 /// ```
@@ -44,29 +45,69 @@ pub fn read_settings<S: Serialize + DeserializeOwned>(
     overrides: &[impl AsRef<str>],
 ) -> Result<S> {
     let rule = "must be tables of plain values, which a TOML file can hold";
-    let table = Table::try_from(defaults).map_err(|e| Error::config("settings", e, rule))?;
-    let mut table = table;
+    let mut table = Table::try_from(defaults).map_err(|e| Error::config("settings", e, rule))?;
+    // Each layer on its own, so that a value of the wrong kind is found where it is.
     for path in files {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         let layer: Table = text.parse().map_err(|e| Error::format(path, e))?;
-        lay_over(&mut table, layer, "").map_err(|e| Error::format(path, e))?;
-        // Each file on its own, so that a value of the wrong kind is found where it is.
-        fits::<S>(&table).map_err(|e| Error::format(path, e))?;
+        with_layer::<S>(&mut table, layer).map_err(|e| Error::format(path, e))?;
     }
     for given in overrides {
         let given = given.as_ref();
         let rule = "must be an entry of the settings, `table.key=value`";
         let refuse =
             |problem: String| Error::config("override", format!("{given} ({problem})"), rule);
-        lay_over(&mut table, entry(given).map_err(refuse)?, "").map_err(refuse)?;
-        fits::<S>(&table).map_err(refuse)?;
+        let layer = entry(given).map_err(refuse)?;
+        with_layer::<S>(&mut table, layer).map_err(refuse)?;
     }
     let unfit = |e| Error::config("settings", e, "must be what the defaults are");
     fits::<S>(&table).map_err(unfit)
 }
 
+/// Lays a layer over the table, which must then be settings that have all of its keys.
+fn with_layer<S: Serialize + DeserializeOwned>(
+    table: &mut Table,
+    layer: Table,
+) -> std::result::Result<(), String> {
+    lay_over(table, layer.clone(), "")?;
+    let settings: S = fits(table)?;
+    let known = Table::try_from(&settings).map_err(|e| e.to_string())?;
+    all_known(&layer, &known, "")
+}
+
 fn fits<S: DeserializeOwned>(table: &Table) -> std::result::Result<S, String> {
-    table.clone().try_into().map_err(|e: toml::de::Error| e.to_string().trim().replace('\n', " "))
+    table.clone().try_into().map_err(|e: toml::de::Error| {
+        let said = e.to_string().trim().replace('\n', " ");
+        // serde names the variant that it does not know, and then those that there are.
+        let mut named = said.split('`').skip(1).step_by(2);
+        let variant = said.contains("unknown variant").then(|| named.next()).flatten();
+        let known = variant.and_then(|v| nearest(v, named));
+        known.map(|k| format!("{said}; did you mean `{k}`?")).unwrap_or(said)
+    })
+}
+
+/// The name that looks most like `key`.
+fn nearest<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |k: &str| strsim::jaro_winkler(k, key);
+    names.max_by(|a, b| near(a).total_cmp(&near(b)))
+}
+
+/// Whether the settings kept every key of the layer: those that they do not have are lost in reading.
+fn all_known(layer: &Table, known: &Table, at: &str) -> std::result::Result<(), String> {
+    for (key, value) in layer {
+        match (known.get(key), value) {
+            (None, _) => {
+                let near = nearest(key, known.keys().map(String::as_str));
+                let near = near.map(|k| format!("; did you mean `{at}{k}`?"));
+                return Err(format!("there is no `{at}{key}`{}", near.unwrap_or_default()));
+            }
+            (Some(Value::Table(known)), Value::Table(layer)) => {
+                all_known(layer, known, &format!("{at}{key}."))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// `a.b=value` as a table within a table.
@@ -85,29 +126,34 @@ fn entry(given: &str) -> std::result::Result<Table, String> {
     }
 }
 
-/// Replaces entries of `table` by those of `layer`; `at` is where both are.
+/// Replaces and adds entries of `table` by those of `layer`; `at` is where both are.
 fn lay_over(table: &mut Table, layer: Table, at: &str) -> std::result::Result<(), String> {
     for (key, value) in layer {
         let path = format!("{at}{key}");
-        let nearest = table
-            .keys()
-            .max_by(|a, b| {
-                let near = |k: &str| strsim::jaro_winkler(k, &key);
-                near(a).total_cmp(&near(b))
-            })
-            .cloned();
         match (table.get_mut(&key), value) {
-            (None, _) => {
-                let known = nearest.map(|k| format!("; did you mean `{at}{k}`?"));
-                return Err(format!("there is no `{path}`{}", known.unwrap_or_default()));
-            }
             (Some(Value::Table(inner)), Value::Table(layer)) => {
-                lay_over(inner, layer, &format!("{path}."))?;
+                if is_variant(&layer) && is_variant(inner) && inner.keys().ne(layer.keys()) {
+                    *inner = layer;
+                } else {
+                    lay_over(inner, layer, &format!("{path}."))?;
+                }
             }
             (Some(known), value) => *known = of_kind(known, value, &path)?,
+            (None, value) => {
+                table.insert(key, value);
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a table is a variant with fields.
+fn is_variant(table: &Table) -> bool {
+    table.len() == 1 && table.keys().all(|k| is_variant_name(k))
+}
+
+fn is_variant_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
 /// The value, if it is of the kind of the one that it replaces.
@@ -118,6 +164,17 @@ fn of_kind(known: &Value, value: Value, path: &str) -> std::result::Result<Value
             let Some(first) = known.first() else { return Ok(Value::Array(values)) };
             let values = values.into_iter().map(|v| of_kind(first, v, path));
             Ok(Value::Array(values.collect::<std::result::Result<_, _>>()?))
+        }
+        // A variant with fields for one without, and the other way round.
+        (Value::String(known), Value::Table(value))
+            if is_variant_name(known) && is_variant(&value) =>
+        {
+            Ok(Value::Table(value))
+        }
+        (Value::Table(known), Value::String(value))
+            if is_variant(known) && is_variant_name(&value) =>
+        {
+            Ok(Value::String(value))
         }
         (known, value) if known.type_str() == value.type_str() => Ok(value),
         (known, value) => {

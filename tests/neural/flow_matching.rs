@@ -2,7 +2,7 @@
 
 use crate::common;
 use crate::common::{distance, golden, module, normals, numbers, on_any_threads};
-use brenier::function::{arrays, replace};
+use brenier::function::{arrays, replace, Clip};
 use brenier::neural::{
     conditional_flow_matching_step, divergence, flow, log_likelihood, path_energy, standard_normal,
     ConditionedBatch, DivergenceRule, Draws, FlowPath, FlowTimes, Pairing,
@@ -10,8 +10,8 @@ use brenier::neural::{
 use brenier::prelude::*;
 use brenier::problem::Discrete;
 use brenier::solver::{
-    ByClass, Coupling, Draw, ExactConfig, MinibatchCoupling, OdeConfig, OdeMethod, SinkhornConfig,
-    StepControl, Steps,
+    ByClass, Coupling, Draw, Epsilon, ExactConfig, MinibatchCoupling, OdeConfig, OdeMethod,
+    SinkhornConfig, StepControl, Steps,
 };
 use dfdx::nn::{ModuleVisitor, NonMutableModule};
 use dfdx::prelude::{Device, Dtype, HasErr, SplitTape, Tape, TensorFromVec};
@@ -500,4 +500,70 @@ fn configurations_are_text_and_back() {
     let config: FlowMatchingConfig = toml::from_str(part).unwrap();
     assert_eq!(config.velocity.rate, 0.5);
     assert_eq!(config.pairing, FlowMatchingConfig::<SqEuclidean>::default().pairing);
+}
+
+/// What a file says is what a configuration is: every variant, written and read again, and keys by name.
+#[test]
+fn configurations_are_files() {
+    use brenier::train::read_settings;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flow.toml");
+    let none: [&str; 0] = [];
+    let base = FlowMatchingConfig::exact();
+    let paths = [
+        FlowPath::Straight { sigma: 0.0 },
+        FlowPath::Bridge { sigma: 0.5 },
+        FlowPath::VariancePreserving { sigma: 0.1 },
+        FlowPath::Target { sigma: 0.01 },
+    ];
+    let (independent, unbalanced) =
+        (FlowMatchingConfig::independent(), FlowMatchingConfig::unbalanced([0.9, 1.0]));
+    let annealed = SinkhornConfig { annealing: Some(Default::default()), ..Default::default() };
+    let pairing = Pairing::Coupled {
+        coupling: MinibatchCoupling::Entropic(annealed),
+        draws: Draws::Independent,
+    };
+    let all = paths.into_iter().map(|path| FlowMatchingConfig { path, ..base.clone() });
+    let others = [independent, unbalanced, FlowMatchingConfig { pairing, ..base.clone() }];
+    for config in all.chain(others) {
+        std::fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(read_settings(&base, &[&file], &none).unwrap(), config);
+    }
+
+    let by_hand = "cost = \"SqEuclidean\"\npath = { Bridge = { sigma = 1 } }\n\
+                   [velocity]\nclip = { Norm = 1.0 }\nrate = 2e-4\n\
+                   [pairing.Coupled.coupling.Unbalanced]\ntau = [0.9, 1.0]\n\
+                   sinkhorn.epsilon.RelativeToMean = 0.01";
+    std::fs::write(&file, by_hand).unwrap();
+    let sets = ["velocity.schedule.Cosine={ warm_up = 10, total = 100, floor = 0.0 }"];
+    let found = read_settings(&base, &[&file], &sets).unwrap();
+    let epsilon = Epsilon::RelativeToMean(0.01);
+    let coupling = MinibatchCoupling::Unbalanced {
+        sinkhorn: SinkhornConfig { epsilon, ..Default::default() },
+        tau: [0.9, 1.0],
+    };
+    let expected = FlowMatchingConfig {
+        path: FlowPath::Bridge { sigma: 1.0 },
+        pairing: Pairing::Coupled { coupling, draws: Draws::Different },
+        velocity: AdamConfig {
+            clip: Clip::Norm(1.0),
+            schedule: Schedule::Cosine { warm_up: 10, total: 100, floor: 0.0 },
+            ..AdamConfig::with_rate(2e-4)
+        },
+        ..base.clone()
+    };
+    assert_eq!(found, expected);
+
+    for (given, said) in [
+        ("velocity.rat=1", "did you mean `velocity.rate`?"),
+        ("velosity.rate=1", "did you mean `velocity`?"),
+        ("path.Strait.sigma=1", "did you mean `Straight`?"),
+        ("path.Bridge.sigm=1", "sigma"),
+        ("path.Straight.sigm=1", "did you mean `path.Straight.sigma`?"),
+        ("cost=Cosine", "did you mean `SqEuclidean`?"),
+        ("times=1", "not integer"),
+    ] {
+        let refused = read_settings(&base, &[], &[given]).unwrap_err().to_string();
+        assert!(refused.contains(said), "{given}: {refused}");
+    }
 }

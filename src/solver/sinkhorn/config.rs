@@ -36,6 +36,7 @@ pub enum Stop {
 
 /// A decreasing sequence of ε that ends with the ε asked for: ε₀, ε₀ q, ε₀ q², …
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Annealing {
     /// ε₀ as a multiple of the final ε, at least 1.
     pub start: f64,
@@ -88,6 +89,7 @@ pub enum Form {
 /// assert_eq!(config.annealing, None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SinkhornConfig {
     /// ε.
     pub epsilon: Epsilon,
