@@ -21,8 +21,9 @@ steps.TARGETS.update({
 steps.BENCH, steps.TORCH = "peer_convolution", "convolution_torch.py"
 
 # Freed buffers stay with the process: else both sides would measure page faults.
-os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
-os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 32))
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+for name, value in MALLOC.items():
+    os.environ.setdefault(name, value)
 
 if __name__ == "__main__":
     steps.main()

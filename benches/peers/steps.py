@@ -67,9 +67,9 @@ def build_ours(bench="peer_steps"):
 class Server:
     """A process that answers `<case> <steps>` with the median milliseconds per step."""
 
-    def __init__(self, name, command, threads, clock):
+    def __init__(self, name, command, threads, clock, **form):
         self.name = name
-        env = {**os.environ, "THREADS": str(threads), "CLOCK": clock}
+        env = {**os.environ, **form, "THREADS": str(threads), "CLOCK": clock}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env)
 

@@ -8,6 +8,7 @@
 
 mod geometry;
 mod panels;
+mod phases;
 mod products;
 mod rows;
 mod sweep;
@@ -95,6 +96,9 @@ pub(crate) fn convolve<E: Real>(
     if winograd::by_tiles(c) {
         return winograd::convolve(c, x, weights, y, extra);
     }
+    if phases::by_phases(c) {
+        return phases::convolve(c, x, weights, y, extra);
+    }
     let by_rows = by_rows(c);
     let taps = table(if by_rows { Way::Rows } else { Way::Forward }, c);
     let (outputs, inputs) = (c.outputs / c.groups, c.inputs / c.groups);
@@ -133,6 +137,9 @@ pub(crate) fn convolve_adjoint<E: Real>(
     if winograd::by_tiles(c) {
         return winograd::adjoint(c, y, weights, x, extra);
     }
+    if phases::by_phases(c) {
+        return phases::adjoint(c, y, weights, x, extra);
+    }
     if by_rows(c) {
         return rows::adjoint(c, y, weights, x, extra);
     }
@@ -163,6 +170,9 @@ pub(crate) fn add_weight_gradient<E: Real>(
 ) {
     if winograd::by_tiles(c) {
         return winograd::add_weight_gradient(c, x, slopes, scale, gradient);
+    }
+    if phases::by_phases(c) {
+        return phases::add_weight_gradient(c, x, slopes, scale, gradient);
     }
     let (outputs, inputs) = (c.outputs / c.groups, c.inputs / c.groups);
     if by_rows(c) {

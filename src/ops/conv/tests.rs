@@ -67,6 +67,13 @@ fn geometries() -> Vec<Convolution> {
         Convolution::volume(16, 24, [5, 6, 7], [3, 3, 3]).padding(1),
         Convolution::volume(70, 17, [4, 6, 6], [2, 3, 3]).padding(1),
         Convolution::volume(1, 2, [4, 4, 4], [4, 4, 4]).padding(1).stride(2),
+        // By tiles of 3 × 3 outputs.
+        image(17, 40, [11, 8], [2, 2]).padding(1),
+        Convolution::volume(20, 16, [3, 7, 9], [2, 2, 2]),
+        // By phases, with rows that no output reads.
+        image(16, 40, [12, 16], [4, 4]).stride(2).padding(1),
+        image(20, 17, [15, 17], [4, 4]).stride(2),
+        image(33, 16, [13, 14], [4, 4]).stride(2).padding(3),
     ]
 }
 

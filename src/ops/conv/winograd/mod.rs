@@ -1,10 +1,14 @@
-//! Kernels of side 3 with less than half of the multiplications (Winograd's F(2×2, 3×3), arXiv:1509.09308).
+//! Kernels of sides 3 and 2 with less than half of the multiplications (Winograd's F(2×2, 3×3) and F(3×3, 2×2),
+//! arXiv:1509.09308).
 //!
 //! A tile of 2 × 2 outputs is a sum over the 4 × 4 inputs d that it reads: Y = Aᵀ [(G g Gᵀ) ∘ (Bᵀ d B)] A.
 //! The products ∘ are 16 instead of 36; over many tiles and channels they are 16 products of matrices,
 //! one for each point of the 4 × 4. The gradient in the weights is Gᵀ [(A Ȳ Aᵀ) ∘ (Bᵀ d B)] G, and that in the
 //! input a convolution with the reversed kernel. B, A and G hold 0, ±1 and ½ only, so results are as
 //! exact as sums over taps, up to a small factor.
+//!
+//! A tile of 3 × 3 outputs of a kernel of side 2 is a sum over 4 × 4 inputs as well, with the same B: 16 products
+//! again instead of 36.
 //!
 //! The taps of depth stay as they are: they are summed within the products of matrices.
 
@@ -33,13 +37,17 @@ const FEW: usize = 16;
 
 /// Whether a convolution goes this way. That does not depend on the number of samples.
 pub(super) fn by_tiles(c: &Convolution) -> bool {
-    let flat = [1, 2].iter().all(|&a| c.kernel[a] == 3 && c.padding[a] <= 2);
+    let flat = c.kernel[1] == c.kernel[2] && matches!(c.kernel[1], 2 | 3);
     let plain = c.groups == 1 && c.stride == [1; 3] && c.dilation == [1; 3];
+    let overlap = (0..3).all(|a| c.padding[a] < c.kernel[a]);
+    if !(flat && plain && overlap) {
+        return false;
+    }
     let grid = Grid::of(c);
     // The kernels are transformed once for all tiles.
     let many = grid.columns() * c.output_size()[0] >= 16 || c.inputs * c.outputs <= 128 * 128;
     let wide = c.inputs >= FEW && c.outputs >= FEW;
-    flat && plain && wide && many && c.padding[0] < c.kernel[0]
+    wide && many
 }
 
 /// [`convolve`](super::convolve).
@@ -52,7 +60,7 @@ pub(super) fn convolve<E: Real>(
 ) {
     let strides = Strides { output: c.inputs * kernel(c), run: kernel(c) };
     let panels = Panels::pack(weights, (c.outputs, kernel(c), c.inputs), strides, extra.scale);
-    apply(&Grid::of(c), x, &kernels::spread(&panels, false), y, extra);
+    apply(&Grid::of(c), x, &kernels::spread(&panels, c.kernel[1], false), y, extra);
 }
 
 /// [`convolve_adjoint`](super::convolve_adjoint).
@@ -65,7 +73,7 @@ pub(super) fn adjoint<E: Real>(
 ) {
     let strides = Strides { output: kernel(c), run: c.inputs * kernel(c) };
     let panels = Panels::pack(weights, (c.inputs, kernel(c), c.outputs), strides, extra.scale);
-    apply(&Grid::adjoint(c), y, &kernels::spread(&panels, true), x, extra);
+    apply(&Grid::adjoint(c), y, &kernels::spread(&panels, c.kernel[1], true), x, extra);
 }
 
 /// The convolution of a grid with transformed kernels `[tile, point, depth, input, output]`.
@@ -131,7 +139,8 @@ pub(super) fn add_weight_gradient<E: Real>(
     for part in others.chunks_exact(tiling.tiles * len) {
         add::<E>(head, part);
     }
-    let panels = kernels::collect(head, Panels::new(c.outputs, kernel(c), c.inputs));
+    let panels = Panels::new(c.outputs, kernel(c), c.inputs);
+    let panels = kernels::collect(head, panels, c.kernel[1]);
     let strides = Strides { output: c.inputs * kernel(c), run: kernel(c) };
     panels.add_to(gradient, c.outputs, strides, scale);
 }
