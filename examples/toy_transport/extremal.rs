@@ -15,6 +15,8 @@ type Map = Displacement<Mlp<2, 128, 2, 2>>;
 const WEIGHTS: [f64; 5] = [1.0, 2.0, 4.0, 8.0, 32.0];
 const RADIUS: f32 = 0.5;
 const SCORED: usize = 1 << 14;
+/// f above its negative counts as 0: a tenth of the mean cost.
+const UNUSED: f64 = 1e-3;
 
 /// Points of the plane by a function of a key and their number.
 struct Drawn(fn(Key, usize) -> Result<Points<2>>);
@@ -105,7 +107,7 @@ pub fn show(arguments: &Arguments) -> anyhow::Result<()> {
         let moved = rows(&t.forward(x.clone()));
         let cost = 0.5 * mean_square(&moved, &rows(&x));
         let off = mean_square(&moved, &truth) / 2.0;
-        let used = used_share(&f, &y, 0.02)?;
+        let used = used_share(&f, &y, UNUSED)?;
         println!("  w = {weight:<4} cost {cost:.5}   per-coordinate L2² to the projection {off:.3e}   target used {:.1} %", 100.0 * used);
         writeln!(table, "{weight},{cost},{off},{used}")?;
         let plane = Plane::<2>::coordinates();
