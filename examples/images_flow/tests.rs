@@ -56,7 +56,11 @@ fn cars_become_trucks_and_a_cut_run_goes_on() {
     let stopped =
         crate::training::train::<3072, Small>(&short, 0, (p, q), &cut.join(name), &mut |_| {
             observed.set(true);
-            Err(Error::config("test", "stop", "must stop after the first checkpoint"))
+            Err(Error::InvalidConfig {
+                field: "test",
+                value: "stop".into(),
+                rule: "must stop after the first checkpoint",
+            })
         });
     assert!(stopped.is_err() && observed.get());
     let resumed = [&["--resume"][..], &classes].concat();

@@ -1,5 +1,5 @@
 //! What several test files share. Each of them is a crate of its own and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 pub mod torch;
 
@@ -160,7 +160,6 @@ impl Formula for Gelu {
 }
 
 /// Calls a function with one type parameter for each activation.
-#[macro_export]
 macro_rules! for_each_activation {
     ($check:ident) => {
         $check::<Identity>();
@@ -172,6 +171,7 @@ macro_rules! for_each_activation {
         $check::<Gelu>();
     };
 }
+pub(crate) use for_each_activation;
 
 /// A file of `tests/golden`.
 pub fn golden(name: &str) -> serde_json::Value {
