@@ -198,6 +198,16 @@ pub(crate) fn add_weight_gradient<E: Real>(
     }
 }
 
+/// The instruction set whose registers the kernels use: the best that this processor has. A test may ask
+/// for another on its thread.
+fn arch() -> Arch {
+    #[cfg(test)]
+    if let Some(asked) = tests::ASKED.get() {
+        return asked;
+    }
+    Arch::new()
+}
+
 fn kernel(c: &Convolution) -> usize {
     c.kernel.iter().product()
 }
@@ -227,7 +237,7 @@ fn sweep<E: Real>(
         bias[own.len()..].fill(E::zero());
     }
     let finish = Finish { bias: &bias, onto: extra.onto, slope: extra.slope };
-    Arch::new().dispatch(Sweep { taps, panels, x, from, from_positions, y, to, finish });
+    arch().dispatch(Sweep { taps, panels, x, from, from_positions, y, to, finish });
 }
 
 /// The products of `x` and `slopes` for every tap, summed over positions and samples. The samples are
@@ -254,7 +264,7 @@ fn products<E: Real>(
             here.start * len..here.end * len
         };
         to_sums.fill(E::zero());
-        Arch::new().dispatch(Products {
+        arch().dispatch(Products {
             taps,
             x: &x[of(x)],
             from,

@@ -1,7 +1,8 @@
 //! Kernels from taps to points, and their gradients back.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
+use super::super::arch;
 use super::super::panels::Panels;
 use super::super::sweep::{load, store};
 use super::transform::transposed;
@@ -16,7 +17,7 @@ pub(super) fn spread<E: Real>(taps: &Panels<E>, side: usize, reversed: bool) -> 
     let len = depth * taps.run * taps.tiling.width;
     let mut points = Aligned::new(taps.tiling.tiles * POINTS * len);
     for_each_chunk(&mut points, POINTS * len, |tile, points| {
-        Arch::new().dispatch(Spread { taps: taps.tile(tile), depth, side, reversed, points });
+        arch().dispatch(Spread { taps: taps.tile(tile), depth, side, reversed, points });
     });
     points
 }
@@ -26,7 +27,7 @@ pub(super) fn collect<E: Real>(points: &[E], mut taps: Panels<E>, side: usize) -
     let (depth, len) = (taps.taps / (side * side), taps.tile_len());
     let all = len / (side * side) * POINTS;
     for_each_chunk(&mut taps.numbers, len, |tile, taps| {
-        Arch::new().dispatch(Collect { points: &points[tile * all..][..all], depth, side, taps });
+        arch().dispatch(Collect { points: &points[tile * all..][..all], depth, side, taps });
     });
     taps
 }
@@ -72,22 +73,8 @@ fn collect_axis<E: Real, S: Simd, const R: usize>(simd: S, w: [E::Of<S>; 4]) -> 
     taps
 }
 
-macro_rules! by_side {
-    ($of:ident) => {
-        impl<E: Real> WithSimd for $of<'_, E> {
-            type Output = ();
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) {
-                match self.side {
-                    2 => self.run::<S, 2>(simd),
-                    _ => self.run::<S, 3>(simd),
-                }
-            }
-        }
-    };
-}
-by_side!(Spread);
-by_side!(Collect);
+by_side!(Spread, side);
+by_side!(Collect, side);
 
 impl<E: Real> Spread<'_, E> {
     /// For kernels of side `R`.

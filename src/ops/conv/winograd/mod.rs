@@ -12,18 +12,32 @@
 //!
 //! The taps of depth stay as they are: they are summed within the products of matrices.
 
+/// Work of which the number of a side, 2 or 3, becomes a constant.
+macro_rules! by_side {
+    ($of:ident, $($side:ident).+) => {
+        impl<E: Real> WithSimd for $of<'_, E> {
+            type Output = ();
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                match self.$($side).+ {
+                    2 => self.run::<S, 2>(simd),
+                    _ => self.run::<S, 3>(simd),
+                }
+            }
+        }
+    };
+}
+
 mod grid;
 mod kernels;
 mod multiply;
 mod transform;
 
-use pulp::Arch;
-
 use super::super::dense::add;
 use super::super::parallel::for_each_chunk;
 use super::super::{Aligned, Real};
 use super::panels::{Panels, Strides, Tiling};
-use super::{kernel, Convolution, Extra, PARTS};
+use super::{arch, kernel, Convolution, Extra, PARTS};
 use grid::{Block, Grid};
 use multiply::{positions, AddProducts, Multiply};
 use rayon::current_num_threads as threads;
@@ -93,7 +107,7 @@ fn apply<E: Real>(grid: &Grid, x: &[E], kernels: &[E], y: &mut [E], extra: Extra
             let [rows_in, rows_out] = block.rows();
             let inner = &mut inner[..POINTS * rows_in * grid.inputs];
             let outer = &mut outer[..POINTS * rows_out * tiling.tiles * tiling.width];
-            let arch = Arch::new();
+            let arch = arch();
             arch.dispatch(Scatter { block, x, to: inner });
             arch.dispatch(Multiply { block, tiling, x: inner, kernels, y: outer });
             let (origin, bias, onto) = (i * strips * len, extra.bias, extra.onto);
@@ -129,7 +143,7 @@ pub(super) fn add_weight_gradient<E: Real>(
         for first in (first..blocks.min(first + part)).map(|block| block * columns) {
             let block = Block { grid, first, count: columns.min(all - first), pitch: columns };
             let (channels, width) = (tiling.outputs(tile, c.outputs), tiling.width);
-            let arch = Arch::new();
+            let arch = arch();
             arch.dispatch(Scatter { block, x, to: &mut inner });
             arch.dispatch(Slopes { block, slopes, channels, width, to: &mut outer });
             arch.dispatch(AddProducts { block, tiling, x: &inner, slopes: &outer, sums });

@@ -183,22 +183,8 @@ fn of_tile<const M: usize>(block: &Block, z: usize, column: usize) -> [[usize; M
     places
 }
 
-macro_rules! by_side {
-    ($of:ident) => {
-        impl<E: Real> WithSimd for $of<'_, E> {
-            type Output = ();
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) {
-                match self.block.grid.side {
-                    2 => self.run::<S, 2>(simd),
-                    _ => self.run::<S, 3>(simd),
-                }
-            }
-        }
-    };
-}
-by_side!(Slopes);
-by_side!(Gather);
+by_side!(Slopes, block.grid.side);
+by_side!(Gather, block.grid.side);
 
 impl<E: Real> Slopes<'_, E> {
     /// For tiles of `M` × `M` outputs.
