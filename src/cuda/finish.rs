@@ -7,7 +7,7 @@ use super::launch::{int, tile_rows, Grid};
 use super::resident::Resident;
 use super::solve::{constant, Progress};
 use crate::error::Result;
-use crate::problem::{Discrete, Relaxation};
+use crate::problem::Discrete;
 use crate::solver::{Form, Potentials, SinkhornConfig, Solution, Status};
 
 /// What the device says of one marginal of one problem.
@@ -171,20 +171,12 @@ fn solution<E: DeviceReal>(
     let mut all = [Vec::new(), Vec::new()];
     for k in 0..2 {
         let weights = if k == 0 { &problem.source } else { &problem.target };
-        let tau = problem.relaxation[k].tau();
-        let lambda = epsilon * tau / (1.0 - tau);
         for ((w, p), phi) in weights.iter().zip(&sides[k].marginal).zip(&sides[k].potentials) {
-            let (w, f) = (w.double(), phi * unit - constant);
+            let f = phi * unit - constant;
             all[k].push(f);
-            // A point without mass counts nothing, whatever its potential.
-            primal += if *p > 0.0 { p * f } else { 0.0 };
-            if problem.relaxation[k] == Relaxation::Balanced {
-                dual += w * f;
-            } else {
-                dual -= lambda * w * (-f / lambda).exp_m1();
-                let logarithm = if *p > 0.0 { p * (p / w).ln() } else { 0.0 };
-                primal += lambda * (logarithm - p + w);
-            }
+            let [of_primal, of_dual] = problem.relaxation[k].objectives(epsilon, w.double(), *p, f);
+            primal += of_primal;
+            dual += of_dual;
         }
     }
     let [f, g] = all;

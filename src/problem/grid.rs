@@ -1,6 +1,7 @@
 //! Measures on regular grids, with costs that are sums over the axes.
 
-use super::discrete::{check_finite, check_masses, check_weights, Relaxation};
+use super::discrete::{check_finite, check_masses, check_weights};
+use super::relaxation::Relaxation;
 use crate::error::{check_count, check_positive, Error, Result};
 use crate::ops::{Real, RowCost};
 

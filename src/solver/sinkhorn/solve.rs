@@ -2,7 +2,7 @@
 
 use super::config::{Acceleration, Form, SinkhornConfig, Stage};
 use super::cost::{costs, Costs};
-use super::engine::Engine;
+use super::engine::{relief, Engine};
 use super::epsilon::resolve;
 use super::relax;
 use super::solution::{Potentials, Solution, Status};
@@ -27,6 +27,8 @@ const CACHED: usize = 24 << 20;
 /// Time O(n·m) per iteration and memory O(n·m) where the kernel is stored ([`Form::Stored`]); time
 /// O(n·m·d) and memory O(n + m) where it is not ([`Form::Online`]). Sums have a partition that depends
 /// on the sizes alone: results are the same on any number of threads.
+/// Where τ is so small that single precision would round a marginal by a tenth of the tolerance, the work
+/// is in double precision.
 ///
 /// # Errors
 /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) for ε ≤ 0, no iterations, balanced marginals of
@@ -64,7 +66,17 @@ pub fn sinkhorn<E: Real>(
         return Err(Error::config("form", "Separable", rule));
     }
     start.map_or(Ok(()), |p| p.check(problem))?;
-    on_pool(|| solve(config, problem, start))
+    // Of what a relaxed marginal should be.
+    let most = problem.relaxation.iter().fold(0.0, |m: f64, r| m.max(relief(r.tau())));
+    let rounding = E::epsilon().double() * most;
+    let wide = size_of::<E>() == size_of::<f64>();
+    on_pool(|| {
+        if !wide && rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
+            solve(config, &problem.widened(), start)
+        } else {
+            solve(config, problem, start)
+        }
+    })
 }
 
 fn solve<E: Real>(
