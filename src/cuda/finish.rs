@@ -40,23 +40,10 @@ impl<E: DeviceReal> Resident<'_, E> {
             let transport: f64 = costs.map(|(p, c)| if *p > 0.0 { p * c } else { 0.0 }).sum();
             let outcome = (errors[p][0] + errors[p][1], transport);
             let solution = solution(problem, self.epsilon[p], both, outcome);
-            let finite = solution.marginal_error.is_finite()
-                && solution
-                    .potentials
-                    .f
-                    .iter()
-                    .chain(&solution.potentials.g)
-                    .all(|v| v.is_finite());
-            let status = match (finite, config.tolerance()) {
-                (false, _) => Status::Diverged,
-                (true, Some(tolerance)) if solution.marginal_error > tolerance => {
-                    Status::IterationLimit
-                }
-                _ => progress[p].status,
-            };
             let form = if self.cost == STORED { Form::Stored } else { Form::Online };
-            let iterations = progress[p].iterations;
-            solutions.push(Solution { status, form, iterations, ..solution });
+            let Progress { iterations, status, .. } = progress[p];
+            let solution = Solution { status, form, iterations, ..solution };
+            solutions.push(solution.judged::<E>(config.tolerance()));
         }
         Ok(solutions)
     }

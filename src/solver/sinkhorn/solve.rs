@@ -32,9 +32,10 @@ const CACHED: usize = 24 << 20;
 ///
 /// # Errors
 /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) for ε ≤ 0, no iterations, balanced marginals of
-/// different mass, or ε relative to a mean that is not positive; [`Error::Shape`](crate::Error::Shape)
-/// or [`Error::NonFinite`](crate::Error::NonFinite) for a start that does not fit or is not finite, and
-/// for costs that overflow when divided by ε. Not converging is a [`Status`].
+/// different mass, total masses whose products the number type cannot hold, or ε relative to a mean that
+/// is not positive; [`Error::Shape`](crate::Error::Shape) or
+/// [`Error::NonFinite`](crate::Error::NonFinite) for a start that does not fit or is not finite, and for
+/// costs that overflow when divided by ε. Not converging is a [`Status`].
 ///
 /// # Sources
 /// Cuturi, arXiv:1306.0895; absorption: Schmitzer, arXiv:1610.06519, algorithm 2; relaxed marginals:
@@ -70,13 +71,14 @@ pub fn sinkhorn<E: Real>(
     let most = problem.relaxation.iter().fold(0.0, |m: f64, r| m.max(relief(r.tau())));
     let rounding = E::epsilon().double() * most;
     let wide = size_of::<E>() == size_of::<f64>();
-    on_pool(|| {
+    let solution = on_pool(|| {
         if !wide && rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
             solve(config, &problem.widened(), start)
         } else {
             solve(config, problem, start)
         }
-    })
+    });
+    Ok(solution?.judged::<E>(config.tolerance()))
 }
 
 fn solve<E: Real>(
@@ -115,18 +117,12 @@ fn solve<E: Real>(
     let Costs { marginal_error, mass, transport, primal, dual, potentials } =
         costs(problem, &mut engine, epsilon, balanced);
     let [f, g] = potentials.map(|v| v.iter().map(|v| v * unit - constant).collect::<Vec<f64>>());
-    let finite = marginal_error.is_finite() && f.iter().chain(&g).all(|v| v.is_finite());
-    let status = match (finite, config.tolerance()) {
-        (false, _) => Status::Diverged,
-        (true, Some(tolerance)) if marginal_error > tolerance => Status::IterationLimit,
-        _ => progress.status,
-    };
     Ok(Solution {
         potentials: Potentials { f, g },
         epsilon,
         iterations: progress.iterations,
         marginal_error,
-        status,
+        status: progress.status,
         form,
         mass,
         transport_cost: transport,

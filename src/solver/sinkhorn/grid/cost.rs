@@ -67,9 +67,10 @@ pub(super) fn costs<E: Real, W: Real>(
         }
     }
     let zeros = vec![E::zero(); problem.target.len()];
-    let means = engine.averages(0, &zeros, unit);
+    // In units of ε ln 2, which the number type need not hold.
+    let means = engine.averages(0, &zeros, 1.0);
     let priced = marginals[0].iter().zip(means.iter()).filter(|(p, _)| **p > 0.0);
-    let transport = priced.map(|(p, c)| p * c.double()).sum();
+    let transport = priced.map(|(p, c)| p * unit * c.double()).sum();
     Costs { marginal_error, mass, transport, primal, dual, potentials }
 }
 
