@@ -72,10 +72,11 @@ pub fn sinkhorn<E: Real>(
     let rounding = E::epsilon().double() * most;
     let wide = size_of::<E>() == size_of::<f64>();
     let solution = on_pool(|| {
+        let epsilon = resolve(config.epsilon, problem)?;
         if !wide && rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
-            solve(config, &problem.widened(), start)
+            solve(config, &problem.widened(), epsilon, start)
         } else {
-            solve(config, problem, start)
+            solve(config, problem, epsilon, start)
         }
     });
     Ok(solution?.judged::<E>(config.tolerance()))
@@ -84,9 +85,9 @@ pub fn sinkhorn<E: Real>(
 fn solve<E: Real>(
     config: &SinkhornConfig,
     problem: &Discrete<'_, E>,
+    epsilon: f64,
     start: Option<&Potentials>,
 ) -> Result<Solution> {
-    let epsilon = resolve(config.epsilon, problem)?;
     let balanced = problem.relaxation.iter().all(|r| r.tau() == 1.0);
     let masses = problem.masses();
     // Balanced problems are solved between probabilities.
