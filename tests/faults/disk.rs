@@ -9,25 +9,10 @@ use std::path::Path;
 use std::process::Command;
 
 use brenier::data::{write_npy, write_npz, Array};
-use brenier::neural::{Readings, State};
 use brenier::prelude::*;
 use brenier::train::read_log;
 
-use crate::run::{bytes_of, config, fresh, Trained};
-
-/// A step of a run with nothing behind it.
-struct At(u64);
-impl State for At {
-    fn step(&self) -> u64 {
-        self.0
-    }
-}
-struct Loss(f64);
-impl Readings for Loss {
-    fn readings(&self) -> Vec<(&'static str, f64)> {
-        vec![("loss", self.0)]
-    }
-}
+use crate::run::{bytes_of, config, fresh, At, Loss, Trained};
 
 type Write1 = (&'static str, fn(&Path, bool) -> brenier::Result<()>);
 

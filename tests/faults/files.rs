@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{damage, damaged, Damage};
-use crate::run::{bytes_of, config, fresh, train, Trained};
+use crate::run::{bytes_of, config, folder, fresh, At, Loss, Trained};
 
 /// A file that is damaged anew for each case.
 struct Victim {
@@ -21,7 +21,7 @@ struct Victim {
 
 impl Victim {
     fn new(name: &str, make: impl FnOnce(&Path)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let path = folder.path().join(name);
         make(&path);
         let good = std::fs::read(&path).unwrap();
@@ -141,7 +141,8 @@ fn archives_of_arrays() {
 #[test]
 fn logs() {
     let log = |path: &Path| {
-        train(fresh(0), 4, &mut CsvLog::create(path).unwrap()).unwrap();
+        let mut log = CsvLog::create(path).unwrap();
+        (1..=4).for_each(|step| log.observe(&At(step), &Loss(1.0 / step as f64)).unwrap());
     };
     let victim = Victim::new("log.csv", log);
     each(|damage| {
@@ -149,7 +150,7 @@ fn logs() {
         if let Err(e) = victim.read(&bad, read_log) {
             prop_assert!(refused(&e), "{}", e);
         }
-        match CsvLog::<NotMetrics>::resume(&victim.path, 2) {
+        match CsvLog::<Loss>::resume(&victim.path, 2) {
             Err(e) => {
                 prop_assert!(refused(&e), "{}", e);
                 prop_assert_eq!(std::fs::read(&victim.path).unwrap(), bad);
@@ -160,7 +161,9 @@ fn logs() {
                 for row in rows.split(|b| *b == b'\n').filter(|row| !row.is_empty()) {
                     prop_assert!(lines.contains(&row), "a row that was not there");
                 }
-                train(fresh(0), 1, &mut log).unwrap();
+                log.observe(&At(3), &Loss(0.5)).unwrap();
+                let last = std::fs::read_to_string(&victim.path);
+                prop_assert!(last.map_or(true, |all| all.ends_with("\n3,0.5,-0.5\n")));
             }
         }
         Ok(())
