@@ -7,7 +7,7 @@ use super::launch::{int, tile_rows, Grid};
 use super::resident::Resident;
 use super::solve::{constant, Progress};
 use crate::error::Result;
-use crate::problem::{Discrete, Relaxation};
+use crate::problem::Discrete;
 use crate::solver::{Form, Potentials, SinkhornConfig, Solution, Status};
 
 /// What the device says of one marginal of one problem.
@@ -40,23 +40,10 @@ impl<E: DeviceReal> Resident<'_, E> {
             let transport: f64 = costs.map(|(p, c)| if *p > 0.0 { p * c } else { 0.0 }).sum();
             let outcome = (errors[p][0] + errors[p][1], transport);
             let solution = solution(problem, self.epsilon[p], both, outcome);
-            let finite = solution.marginal_error.is_finite()
-                && solution
-                    .potentials
-                    .f
-                    .iter()
-                    .chain(&solution.potentials.g)
-                    .all(|v| v.is_finite());
-            let status = match (finite, config.tolerance()) {
-                (false, _) => Status::Diverged,
-                (true, Some(tolerance)) if solution.marginal_error > tolerance => {
-                    Status::IterationLimit
-                }
-                _ => progress[p].status,
-            };
             let form = if self.cost == STORED { Form::Stored } else { Form::Online };
-            let iterations = progress[p].iterations;
-            solutions.push(Solution { status, form, iterations, ..solution });
+            let Progress { iterations, status, .. } = progress[p];
+            let solution = Solution { status, form, iterations, ..solution };
+            solutions.push(solution.judged::<E>(config.tolerance()));
         }
         Ok(solutions)
     }
@@ -171,20 +158,12 @@ fn solution<E: DeviceReal>(
     let mut all = [Vec::new(), Vec::new()];
     for k in 0..2 {
         let weights = if k == 0 { &problem.source } else { &problem.target };
-        let tau = problem.relaxation[k].tau();
-        let lambda = epsilon * tau / (1.0 - tau);
         for ((w, p), phi) in weights.iter().zip(&sides[k].marginal).zip(&sides[k].potentials) {
-            let (w, f) = (w.double(), phi * unit - constant);
+            let f = phi * unit - constant;
             all[k].push(f);
-            // A point without mass counts nothing, whatever its potential.
-            primal += if *p > 0.0 { p * f } else { 0.0 };
-            if problem.relaxation[k] == Relaxation::Balanced {
-                dual += w * f;
-            } else {
-                dual -= lambda * w * (-f / lambda).exp_m1();
-                let logarithm = if *p > 0.0 { p * (p / w).ln() } else { 0.0 };
-                primal += lambda * (logarithm - p + w);
-            }
+            let [of_primal, of_dual] = problem.relaxation[k].objectives(epsilon, w.double(), *p, f);
+            primal += of_primal;
+            dual += of_dual;
         }
     }
     let [f, g] = all;

@@ -4,8 +4,14 @@ use super::Relaxation;
 use crate::error::{Error, Result};
 use crate::ops::Real;
 
-/// Refuses two balanced marginals of different mass, up to rounding.
-pub(super) fn check_masses([a, b]: [f64; 2], relaxation: [Relaxation; 2]) -> Result<()> {
+/// Refuses two balanced marginals of different mass, up to rounding, and masses whose products `E` cannot
+/// hold.
+pub(super) fn check_masses<E: Real>([a, b]: [f64; 2], relaxation: [Relaxation; 2]) -> Result<()> {
+    let [least, most] = [E::min_positive_value(), E::max_value()].map(|v| v.double().sqrt());
+    if !(a.min(b) >= least && a.max(b) <= most) {
+        let rule = "must have products that the number type can hold: scale the weights";
+        return Err(Error::config("total masses", format_args!("{a:e} and {b:e}"), rule));
+    }
     if relaxation == [Relaxation::Balanced; 2] && (a - b).abs() > 1e-4 * a.max(b) {
         let rule = "balanced marginals need equal mass: normalise the weights or relax a marginal";
         return Err(Error::config("total masses", format_args!("{a} and {b}"), rule));

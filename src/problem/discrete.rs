@@ -4,49 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, Device, HasShape};
-use serde::{Deserialize, Serialize};
 
 use super::checks::{check_finite, check_masses, check_weights};
+use super::relaxation::Relaxation;
 use crate::error::{check_count, Error, Result};
 use crate::ops::{CostForm, Real, RowCost};
 use crate::tensor::{rows, Points};
-
-/// How strictly the plan must keep a marginal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Relaxation {
-    /// The marginal is kept.
-    #[default]
-    Balanced,
-    /// The marginal may differ at the price λ KL(marginal | weights), with τ = λ / (λ + ε) in (0, 1]; a
-    /// problem takes τ = 1 as [`Balanced`](Self::Balanced).
-    Kl {
-        /// τ = λ / (λ + ε): at 1 the marginal binds, near 0 it is ignored.
-        tau: f64,
-    },
-}
-
-impl Relaxation {
-    /// τ, which is 1 for a balanced marginal.
-    pub fn tau(self) -> f64 {
-        match self {
-            Self::Balanced => 1.0,
-            Self::Kl { tau } => tau,
-        }
-    }
-
-    /// The same with τ = 1 as `Balanced`.
-    pub(super) fn checked(self) -> Result<Self> {
-        match self {
-            Self::Kl { tau: 1.0 } => Ok(Self::Balanced),
-            Self::Kl { tau } if !(tau > 0.0 && tau < 1.0) => {
-                let rule = "must be in (0, 1]: 1 for a marginal that binds, smaller to relax it";
-                Err(Error::config("tau", tau, rule))
-            }
-            _ => Ok(self),
-        }
-    }
-}
 
 /// c(x, y) between two rows.
 pub(crate) type RowFn<'a, E> = Arc<dyn Fn(&[E], &[E]) -> E + Send + Sync + 'a>;
@@ -219,6 +182,30 @@ impl<'a, E: Real> Discrete<'a, E> {
         [&self.source, &self.target].map(|w| w.iter().map(|v| v.double()).sum())
     }
 
+    /// The same problem in double precision.
+    pub(crate) fn widened(&self) -> Discrete<'_, f64> {
+        let wide = |v: &[E]| v.iter().map(|v| v.double()).collect::<Vec<f64>>();
+        let narrow = |v: &[f64]| v.iter().map(|v| E::of(*v)).collect::<Vec<E>>();
+        let ground = match &self.ground {
+            Ground::Matrix(costs) => Ground::Matrix(Cow::Owned(wide(costs))),
+            Ground::Clouds { x, y, d, form, value, slope } => Ground::Clouds {
+                x: Cow::Owned(wide(x)),
+                y: Cow::Owned(wide(y)),
+                d: *d,
+                form: *form,
+                value: Arc::new(move |x, y| value(&narrow(x), &narrow(y)).double()),
+                slope: Arc::new(move |end, x, y, out| {
+                    let mut slopes = vec![E::zero(); out.len()];
+                    let cost = slope(end, &narrow(x), &narrow(y), &mut slopes).double();
+                    out.copy_from_slice(&wide(&slopes));
+                    cost
+                }),
+            },
+        };
+        let (source, target) = (wide(&self.source), wide(&self.target));
+        Discrete { ground, source, target, relaxation: self.relaxation }
+    }
+
     /// The problem between one of the clouds and itself, with its weights and relaxation on both sides.
     ///
     /// # Errors
@@ -242,9 +229,10 @@ impl<'a, E: Real> Discrete<'a, E> {
         })
     }
 
-    /// Refuses two balanced marginals of different mass, up to rounding.
+    /// Refuses two balanced marginals of different mass, up to rounding, and masses whose products the
+    /// number type cannot hold.
     pub(crate) fn check_masses(&self) -> Result<()> {
-        check_masses(self.masses(), self.relaxation)
+        check_masses::<E>(self.masses(), self.relaxation)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Measures on regular grids, with costs that are sums over the axes.
 
 use super::checks::{check_finite, check_masses, check_weights};
-use super::discrete::Relaxation;
+use super::relaxation::Relaxation;
 use crate::error::{check_count, check_positive, Error, Result};
 use crate::ops::{Real, RowCost};
 
@@ -182,8 +182,9 @@ impl<E: Real> Gridded<E> {
         [&self.source, &self.target].map(|w| w.iter().map(|v| v.double()).sum())
     }
 
-    /// Refuses two balanced marginals of different mass, up to rounding.
+    /// Refuses two balanced marginals of different mass, up to rounding, and masses whose products the
+    /// number type cannot hold.
     pub(crate) fn check_masses(&self) -> Result<()> {
-        check_masses(self.masses(), self.relaxation)
+        check_masses::<E>(self.masses(), self.relaxation)
     }
 }

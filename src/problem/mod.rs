@@ -3,10 +3,12 @@
 mod checks;
 mod discrete;
 mod grid;
+mod relaxation;
 mod sampled;
 
-pub use discrete::{Discrete, Relaxation};
+pub use discrete::Discrete;
 pub use grid::{Axis, Gridded};
+pub use relaxation::Relaxation;
 pub use sampled::{Batch, Batches, Sampled, Sampler};
 
 pub(crate) use discrete::{End, Ground, SlopeFn};

@@ -1,12 +1,16 @@
 //! The readings of a run as a CSV file.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use super::observe::Observe;
 use crate::error::{Error, Result};
 use crate::neural::{Readings, State};
+
+/// How the header begins.
+const FIRST: &[u8] = b"step";
 
 /// Writes the readings of every step it is shown as a row `step,reading,…` of a CSV file.
 #[derive(Debug)]
@@ -28,25 +32,21 @@ impl<M: Readings> CsvLog<M> {
         Ok(Self::new(path, file, true))
     }
 
-    /// Goes on after the row of step `from`, dropping later rows of an interrupted run; starts anew if
-    /// there is no file.
+    /// Goes on after the row of step `from`, dropping later rows of an interrupted run and a row that it
+    /// did not finish; starts anew if there is no file.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read or written.
+    /// [`Error::Io`] if it cannot be read or written, [`Error::Format`] if it is no log; the file is then as
+    /// it was.
     pub fn resume(path: &Path, from: u64) -> Result<Self> {
-        let Ok(text) = std::fs::read_to_string(path) else {
-            return Self::create(path);
+        let text = match std::fs::read(path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Self::create(path),
+            text => text.map_err(Error::io("read", path))?,
         };
-        let mut lines = text.lines();
-        let mut kept = lines.next().map(|l| format!("{l}\n")).unwrap_or_default();
-        for line in lines {
-            let step = line.split(',').next().and_then(|s| s.parse::<u64>().ok());
-            if step.is_some_and(|s| s <= from) {
-                kept.push_str(line);
-                kept.push('\n');
-            }
-        }
-        crate::files::write_atomically(path, kept.as_bytes())?;
+        let kept = rows_until(&text, from);
+        let kept =
+            kept.ok_or_else(|| Error::format(path, "no log: its first column is not `step`"))?;
+        crate::files::write_atomically(path, &kept)?;
         let open = File::options().append(true).open(path);
         let header = kept.is_empty();
         Ok(Self::new(path, open.map_err(Error::io("append to", path))?, header))
@@ -74,6 +74,30 @@ impl<S: State, M: Readings> Observe<S, M> for CsvLog<M> {
         self.row(std::iter::once(state.step().to_string()).chain(values))?;
         self.writer.flush().map_err(Error::io("write", &self.path))
     }
+}
+
+/// The header of a log and its whole rows up to step `from`; nothing if it is no log.
+fn rows_until(text: &[u8], from: u64) -> Option<Vec<u8>> {
+    let start = &text[..text.len().min(FIRST.len())];
+    if start != &FIRST[..start.len()] {
+        return None;
+    }
+    let cells = |line: &[u8]| line.iter().filter(|b| **b == b',').count();
+    let step = |line: &[u8]| {
+        let first = line.split(|b| *b == b',').next();
+        first.and_then(|cell| std::str::from_utf8(cell).ok()?.parse::<u64>().ok())
+    };
+    // A row that was cut has no end of line.
+    let lines = text.split_inclusive(|b| *b == b'\n').filter(|line| line.ends_with(b"\n"));
+    let mut header = None;
+    let kept = lines.filter(|line| match header {
+        None => {
+            header = Some(cells(line));
+            true
+        }
+        Some(header) => cells(line) == header && step(line).is_some_and(|s| s <= from),
+    });
+    Some(kept.flatten().copied().collect())
 }
 
 /// A column of a log.

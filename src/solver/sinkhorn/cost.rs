@@ -5,7 +5,7 @@ use super::kernels;
 use super::tally::Tally;
 use crate::ops::parallel::map_each;
 use crate::ops::Real;
-use crate::problem::{Discrete, Relaxation};
+use crate::problem::Discrete;
 
 pub(super) struct Costs {
     pub(super) marginal_error: f64,
@@ -36,28 +36,20 @@ pub(super) fn costs<E: Real>(
     }
     let marginals = [0, 1].map(|k| {
         let side = &engine.sides[k];
-        let both = side.product.iter().zip(&side.sums);
-        both.map(|(z, r)| times * z.double() * r.double()).collect::<Vec<f64>>()
+        side.marginal().map(|p| times * p).collect::<Vec<f64>>()
     });
     let mass: f64 = marginals[0].iter().sum();
     let entropy = epsilon * (mass - product);
     let (mut primal, mut dual, mut transport) = (-entropy, -entropy, 0.0);
     for k in 0..2 {
         let weights = if k == 0 { &problem.source } else { &problem.target };
-        let tau = problem.relaxation[k].tau();
-        let lambda = epsilon * tau / (1.0 - tau);
         let points = weights.iter().zip(&marginals[k]).zip(&potentials[k]);
         for (((a, p), phi), offset) in points.zip(&engine.tiles.offsets[k]) {
-            let (a, f) = (a.double(), (phi + constant) * unit);
+            let f = (phi + constant) * unit;
             transport += unit * p * offset;
-            primal += p * f;
-            if problem.relaxation[k] == Relaxation::Balanced {
-                dual += a * f;
-            } else {
-                dual -= lambda * a * (-f / lambda).exp_m1();
-                let logarithm = if *p > 0.0 { p * (p / a).ln() } else { 0.0 };
-                primal += lambda * (logarithm - p + a);
-            }
+            let [of_primal, of_dual] = problem.relaxation[k].objectives(epsilon, a.double(), *p, f);
+            primal += of_primal;
+            dual += of_dual;
         }
     }
     transport -= times * unit * exponents(engine);
@@ -84,7 +76,9 @@ fn exponents<E: Real>(engine: &Engine<'_, E>) -> f64 {
     let parts = map_each(n.div_ceil(rows), |c| {
         let mut sum = 0.0;
         engine.blocks(c * rows, (c * rows + rows).min(n), |first, kernel| {
-            for (k, z) in kernel.chunks_exact(m).zip(&a.product[first..]) {
+            let rows = kernel.chunks_exact(m).zip(&a.product[first..]);
+            // The kernel of a row without mass may be of any size.
+            for (k, z) in rows.filter(|(_, z)| **z > E::zero()) {
                 sum += z.double() * kernels::entropy(k, &b.product).double();
             }
         });
@@ -92,8 +86,8 @@ fn exponents<E: Real>(engine: &Engine<'_, E>) -> f64 {
     });
     let potentials: f64 = [a, b]
         .iter()
-        .flat_map(|side| side.product.iter().zip(&side.sums).zip(&side.potential))
-        .map(|((z, r), p)| z.double() * r.double() * p.double())
+        .flat_map(|side| side.marginal().zip(&side.potential))
+        .map(|(marginal, p)| marginal * p.double())
         .sum();
     parts.iter().sum::<f64>() - potentials
 }

@@ -26,7 +26,8 @@ pub(super) const BLOCK: usize = 64;
 /// Bytes of a block of a stored kernel, which is read again from the first-level cache.
 const NEAR: usize = 24 << 10;
 /// Parts of the logarithm of the largest number within which sums, and scalings, have to stay.
-const SUMS: f64 = 0.9;
+/// Together below one: their products are what marginals are.
+const SUMS: f64 = 0.65;
 const SCALES: f64 = 0.3;
 
 /// One marginal.
@@ -55,6 +56,12 @@ pub(super) struct Side<E> {
 impl<E: Real> Side<E> {
     pub(super) fn update(&self, rule: Rule<E>, drift: f64) -> Update<E> {
         Update::new(rule, self.tau, self.shift + relief(self.tau) * drift, self.unit)
+    }
+
+    /// The marginal of the last pass; 0 without weight, whatever the sum.
+    pub(super) fn marginal(&self) -> impl Iterator<Item = f64> + '_ {
+        let both = self.product.iter().zip(&self.sums);
+        both.map(|(z, r)| if *z > E::zero() { z.double() * r.double() } else { 0.0 })
     }
 
     pub(super) fn points<'s>(&'s self, range: Range<usize>, sums: &'s [E]) -> Points<'s, E> {
@@ -206,14 +213,11 @@ impl<'a, E: Real> Engine<'a, E> {
         let rows = self.pass(rule);
         if !for_sums.hold(rows.sums) {
             self.sides[0].scale.copy_from_slice(&self.saved[0]);
-            self.rescue_rows()?;
-            self.rescue_columns()?;
-            return Ok([Tally::UNKNOWN; 2]);
+            return Ok([self.rescue_rows()?, self.rescue_columns()?]);
         }
         let columns = self.update_columns(rule);
         if !for_sums.hold(columns.sums) {
-            self.rescue_columns()?;
-            return Ok([rows, Tally::UNKNOWN]);
+            return Ok([rows, self.rescue_columns()?]);
         }
         if !for_scales.hold(rows.scales) || !for_scales.hold(columns.scales) {
             self.absorb();
@@ -240,7 +244,11 @@ impl<'a, E: Real> Engine<'a, E> {
     pub(super) fn evaluate(&mut self) -> [Tally; 2] {
         self.saved[0].copy_from_slice(&self.sides[0].scale);
         let rows = self.pass(Rule::Hold);
-        [rows, self.update_columns(Rule::Hold)]
+        let columns = self.update_columns(Rule::Hold);
+        if self.bounds[0].hold(rows.sums) && self.bounds[0].hold(columns.sums) {
+            return [rows, columns];
+        }
+        self.evaluate_explicitly()
     }
 }
 

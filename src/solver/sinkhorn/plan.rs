@@ -54,7 +54,9 @@ impl<'a, E: Real> Plan<'a, E> {
         let mut plan = Vec::with_capacity(n * m);
         self.engine.blocks(0, n, |from, kernel| {
             for (row, z) in kernel.chunks_exact(m).zip(&a.product[from..]) {
-                plan.extend(row.iter().zip(&b.product).map(|(k, w)| *z * *k * *w * mass));
+                // The kernel of a point without weight may be of any size.
+                let one = |(k, w): (&E, &E)| if *w > E::zero() { *z * *k * *w * mass } else { *w };
+                plan.extend(row.iter().zip(&b.product).map(one));
             }
         });
         plan
@@ -138,7 +140,7 @@ impl<'a, E: Real> Plan<'a, E> {
         if let Side::Rows = side {
             let mut out = self.kernel_rows(v, columns);
             for (row, z) in out.chunks_exact_mut(columns).zip(&a.product) {
-                row.iter_mut().for_each(|o| *o *= *z * mass);
+                row.iter_mut().for_each(|o| *o = times(*o, *z) * mass);
             }
             return out;
         }
@@ -163,9 +165,18 @@ impl<'a, E: Real> Plan<'a, E> {
         (0..m * columns)
             .map(|k| {
                 let (j, column) = (k / columns, k % columns);
-                all[column * m + j] * b.product[j] * mass
+                times(all[column * m + j], b.product[j]) * mass
             })
             .collect()
+    }
+}
+
+/// A sum times a scaling with its weight: 0 without weight, whatever the sum.
+fn times<E: Real>(sum: E, z: E) -> E {
+    if z > E::zero() {
+        sum * z
+    } else {
+        z
     }
 }
 

@@ -1,10 +1,11 @@
 //! Updates with explicit maxima, for where sums over the kernel would under- or overflow.
 
-use super::engine::{Engine, Side};
 use rayon::prelude::*;
 
+use super::engine::{relief, Engine, Side};
 use super::kernels::{self, contracted};
 use super::products;
+use super::tally::Tally;
 use crate::error::{Error, Result};
 use crate::ops::parallel::map_each;
 use crate::ops::{Real, Scratch};
@@ -100,9 +101,36 @@ impl<E: Real> Engine<'_, E> {
         Ok(())
     }
 
-    /// The exact update of the rows.
-    pub(super) fn rescue_rows(&mut self) -> Result<()> {
+    /// The exact update of the rows; the tally is of the state before.
+    pub(super) fn rescue_rows(&mut self) -> Result<Tally> {
         self.settle();
+        let logs = self.row_logs();
+        self.accept(0, &logs)
+    }
+
+    /// The exact update of the columns; the tally is of the state before.
+    pub(super) fn rescue_columns(&mut self) -> Result<Tally> {
+        self.settle();
+        let logs = self.column_logs();
+        self.accept(1, &logs)
+    }
+
+    /// Tallies of both sides where sums are out of range. What is out of the range of the number type is
+    /// its largest number then, which nothing but a point of tiny or no weight can have.
+    pub(super) fn evaluate_explicitly(&mut self) -> [Tally; 2] {
+        self.absorb();
+        [0, 1].map(|k| {
+            let logs = if k == 0 { self.row_logs() } else { self.column_logs() };
+            let side = &mut self.sides[k];
+            for ((sum, log), p) in side.sums.iter_mut().zip(&logs).zip(&side.potential) {
+                *sum = E::of((log + p.double()).exp2()).min(E::max_value());
+            }
+            self.tally(k, &logs)
+        })
+    }
+
+    /// log₂ of the sums of the rows without their own potentials.
+    pub(super) fn row_logs(&self) -> Vec<f64> {
         let q = self.sides[1].weighted();
         let n = self.sides[0].weight.len();
         let zero = vec![E::zero(); n];
@@ -120,12 +148,11 @@ impl<E: Real> Engine<'_, E> {
             });
             all
         });
-        self.accept(0, &logs.concat())
+        logs.concat()
     }
 
-    /// The exact update of the columns.
-    pub(super) fn rescue_columns(&mut self) -> Result<()> {
-        self.settle();
+    /// log₂ of the sums of the columns without their own potentials.
+    fn column_logs(&self) -> Vec<f64> {
         let p = self.sides[0].weighted();
         let m = self.sides[1].weight.len();
         let zero = vec![E::zero(); m];
@@ -155,7 +182,27 @@ impl<E: Real> Engine<'_, E> {
         });
         let sums = join(sums, |part, all| kernels::add(part, all));
         let logs = best.iter().zip(&sums).map(|(b, s)| b.double() + s.double().log2());
-        self.accept(1, &logs.collect::<Vec<_>>())
+        logs.collect()
+    }
+
+    /// Marginal and prescription of side `k`, by log₂ of its sums without its potentials. Both are
+    /// relative to the largest of them: all may be below the least number.
+    fn tally(&self, k: usize, logs: &[f64]) -> Tally {
+        let Side { weight, tau, shift, .. } = &self.sides[k];
+        let (potentials, relief) = (&self.potentials()[k], relief(*tau));
+        let points = weight.iter().zip(logs).zip(potentials.iter().zip(&self.tiles.offsets[k]));
+        let points: Vec<[f64; 3]> = points
+            .filter(|((w, _), _)| **w > E::zero())
+            .map(|((w, log), (p, offset))| [w.double(), log + p - offset, -shift - relief * p])
+            .collect();
+        let top = points.iter().fold(f64::NEG_INFINITY, |top, [_, is, due]| top.max(*is).max(*due));
+        let mut tally = Tally { error: 0.0, mass: 0.0, ..Tally::UNKNOWN };
+        for [w, is, due] in points {
+            let due = (due - top).exp2();
+            tally.error += w * ((is - top).exp2() - due).abs();
+            tally.mass += w * due;
+        }
+        tally
     }
 
     /// Puts the drift into the potentials.
@@ -167,18 +214,19 @@ impl<E: Real> Engine<'_, E> {
         }
     }
 
-    /// Sets side `k` by log₂ of its sums without its potentials.
-    fn accept(&mut self, k: usize, logs: &[f64]) -> Result<()> {
+    /// Sets side `k` by log₂ of its sums without its potentials; the tally is of the state before.
+    fn accept(&mut self, k: usize, logs: &[f64]) -> Result<Tally> {
         if logs.iter().any(|v| !v.is_finite()) {
             return Err(not_finite());
         }
+        let tally = self.tally(k, logs);
         let Side { tau, shift, .. } = self.sides[k];
         let offsets = &self.tiles.offsets[k];
         let update = |(l, offset): (&f64, &f64)| -tau * (l - offset + shift);
         let potentials: Vec<f64> = logs.iter().zip(offsets).map(update).collect();
         self.set_side(k, &potentials);
         self.refill();
-        Ok(())
+        Ok(tally)
     }
 }
 

@@ -81,9 +81,11 @@ pub(crate) fn prescribed_rows<E: Real>(
     }
     let tau = relaxation.tau();
     let lambda = epsilon * tau / (1.0 - tau);
-    // Relative to the largest exponent.
-    let least = f.iter().fold(f64::INFINITY, |l, f| l.min(*f));
-    weights.zip(f).map(|(w, f)| w * ((least - f) / lambda).exp()).collect()
+    // Relative to the largest exponent of a point that has weight.
+    let present = || problem.source.iter().zip(f).filter(|(w, _)| **w > E::zero());
+    let least = present().fold(f64::INFINITY, |l, (_, f)| l.min(*f));
+    let mass = |(w, f): (f64, &f64)| if w > 0.0 { w * ((least - f) / lambda).exp() } else { w };
+    weights.zip(f).map(mass).collect()
 }
 
 impl<E: Real> RowLaw<E> for Law<'_, '_, E> {

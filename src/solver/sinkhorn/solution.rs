@@ -29,7 +29,7 @@ pub enum Status {
     Converged,
     /// The limit was reached before the tolerance.
     IterationLimit,
-    /// Potentials or errors are not finite.
+    /// Potentials, errors, costs or the mass of the plan are not finite in the number type.
     Diverged,
 }
 
@@ -65,6 +65,19 @@ pub struct Solution {
 }
 
 impl Solution {
+    /// The same with the status that its numbers say: they are to be finite, the mass also as an `E`.
+    pub(crate) fn judged<E: Real>(mut self, tolerance: Option<f64>) -> Self {
+        let Self { potentials: Potentials { f, g }, marginal_error, mass, .. } = &self;
+        let costs = [*mass, self.transport_cost, self.primal_cost, self.dual_cost, *marginal_error];
+        let finite = f.iter().chain(g).chain(&costs).all(|v| v.is_finite());
+        self.status = match (finite && E::of(*mass).is_finite(), tolerance) {
+            (false, _) => Status::Diverged,
+            (true, Some(tolerance)) if *marginal_error > tolerance => Status::IterationLimit,
+            _ => self.status,
+        };
+        self
+    }
+
     /// This solution if it converged.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::config::{Acceleration, Form, SinkhornConfig, Stage};
 use super::cost::{costs, Costs};
-use super::engine::Engine;
+use super::engine::{relief, Engine};
 use super::epsilon::resolve;
 use super::relax;
 use super::solution::{Potentials, Solution, Status};
@@ -27,12 +27,15 @@ const CACHED: usize = 24 << 20;
 /// Time O(n·m) per iteration and memory O(n·m) where the kernel is stored ([`Form::Stored`]); time
 /// O(n·m·d) and memory O(n + m) where it is not ([`Form::Online`]). Sums have a partition that depends
 /// on the sizes alone: results are the same on any number of threads.
+/// Where τ is so small that single precision would round a marginal by a tenth of the tolerance, the work
+/// is in double precision.
 ///
 /// # Errors
 /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) for ε ≤ 0, no iterations, balanced marginals of
-/// different mass, or ε relative to a mean that is not positive; [`Error::Shape`](crate::Error::Shape)
-/// or [`Error::NonFinite`](crate::Error::NonFinite) for a start that does not fit or is not finite, and
-/// for costs that overflow when divided by ε. Not converging is a [`Status`].
+/// different mass, total masses whose products the number type cannot hold, or ε relative to a mean that
+/// is not positive; [`Error::Shape`](crate::Error::Shape) or
+/// [`Error::NonFinite`](crate::Error::NonFinite) for a start that does not fit or is not finite, and for
+/// costs that overflow when divided by ε. Not converging is a [`Status`].
 ///
 /// # Sources
 /// Cuturi, arXiv:1306.0895; absorption: Schmitzer, arXiv:1610.06519, algorithm 2; relaxed marginals:
@@ -64,15 +67,27 @@ pub fn sinkhorn<E: Real>(
         return Err(Error::config("form", "Separable", rule));
     }
     start.map_or(Ok(()), |p| p.check(problem))?;
-    on_pool(|| solve(config, problem, start))
+    // Of what a relaxed marginal should be.
+    let most = problem.relaxation.iter().fold(0.0, |m: f64, r| m.max(relief(r.tau())));
+    let rounding = E::epsilon().double() * most;
+    let wide = size_of::<E>() == size_of::<f64>();
+    let solution = on_pool(|| {
+        let epsilon = resolve(config.epsilon, problem)?;
+        if !wide && rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
+            solve(config, &problem.widened(), epsilon, start)
+        } else {
+            solve(config, problem, epsilon, start)
+        }
+    });
+    Ok(solution?.judged::<E>(config.tolerance()))
 }
 
 fn solve<E: Real>(
     config: &SinkhornConfig,
     problem: &Discrete<'_, E>,
+    epsilon: f64,
     start: Option<&Potentials>,
 ) -> Result<Solution> {
-    let epsilon = resolve(config.epsilon, problem)?;
     let balanced = problem.relaxation.iter().all(|r| r.tau() == 1.0);
     let masses = problem.masses();
     // Balanced problems are solved between probabilities.
@@ -103,18 +118,12 @@ fn solve<E: Real>(
     let Costs { marginal_error, mass, transport, primal, dual, potentials } =
         costs(problem, &mut engine, epsilon, balanced);
     let [f, g] = potentials.map(|v| v.iter().map(|v| v * unit - constant).collect::<Vec<f64>>());
-    let finite = marginal_error.is_finite() && f.iter().chain(&g).all(|v| v.is_finite());
-    let status = match (finite, config.tolerance()) {
-        (false, _) => Status::Diverged,
-        (true, Some(tolerance)) if marginal_error > tolerance => Status::IterationLimit,
-        _ => progress.status,
-    };
     Ok(Solution {
         potentials: Potentials { f, g },
         epsilon,
         iterations: progress.iterations,
         marginal_error,
-        status,
+        status: progress.status,
         form,
         mass,
         transport_cost: transport,

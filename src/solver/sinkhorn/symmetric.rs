@@ -13,10 +13,10 @@ use super::pull::Pull;
 use super::solution::{Potentials, Status};
 use super::solve::choose;
 use super::tile::{Tiles, FEW};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::parallel::map_each;
 use crate::ops::Real;
-use crate::problem::{Discrete, Ground, Relaxation};
+use crate::problem::{Discrete, Ground};
 
 /// A solution of the problem between a measure and itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,17 +69,14 @@ pub(crate) fn symmetric<E: Real>(
             [if s < low || s.is_nan() { s } else { low }, if s > high { s } else { high }]
         });
         let inside = low > 0.0 && low.log2() > -2.0 * most && high.log2() < 2.0 * most;
-        let (error, potential) = if inside {
-            let potential = engine.potentials()[0].clone();
-            (error(&engine, &sums, &potential, tau), potential)
-        } else {
-            (f64::INFINITY, Vec::new())
-        };
+        let potential = engine.potentials()[0].clone();
+        let sums = if inside { sums } else { explicit_sums(&engine, &potential, mass) };
+        let error = error(&engine, &sums, &potential, tau);
         let done = match config.stop {
             Stop::Tolerance { tolerance, .. } => error <= tolerance,
             Stop::Iterations(k) => iterations >= k,
         };
-        if inside && (done || iterations >= config.limit()) {
+        if done || iterations >= config.limit() {
             let f: Vec<f64> = potential.iter().map(|p| p * unit).collect();
             let status = match done {
                 _ if !(error.is_finite() && f.iter().all(|f| f.is_finite())) => Status::Diverged,
@@ -94,14 +91,6 @@ pub(crate) fn symmetric<E: Real>(
             return Ok((found, slopes));
         }
         iterations += 1;
-        if iterations > 2 * config.limit() + 2 {
-            return Err(Error::NonFinite {
-                what: "the marginals of a measure's plan to itself".into(),
-                value: f64::NAN,
-                step: None,
-                remedy: "scale the costs or raise epsilon",
-            });
-        }
         if inside {
             advance(&mut engine, &sums, &potential, tau, most);
         } else {
@@ -145,11 +134,21 @@ fn row_sums<E: Real>(engine: &Engine<'_, E>, mass: f64) -> Vec<E> {
     parts.concat()
 }
 
+/// The same where sums are out of range: those beyond the largest number are that number, which only a
+/// point of tiny or no weight can have.
+fn explicit_sums<E: Real>(engine: &Engine<'_, E>, potential: &[f64], mass: f64) -> Vec<E> {
+    let logs = engine.row_logs();
+    let terms = logs.iter().zip(potential).zip(&engine.tiles.offsets[0]);
+    let sum = |((log, p), offset): ((&f64, &f64), &f64)| (log + p - offset).exp2() * mass;
+    terms.map(|term| E::of(sum(term)).min(E::max_value())).collect()
+}
+
 /// Twice the distance of a marginal to what it should be, relative to the latter.
 fn error<E: Real>(engine: &Engine<'_, E>, sums: &[E], potential: &[f64], tau: f64) -> f64 {
     let k = relief(tau);
     let (mut off, mut all) = (0.0, 0.0);
-    for ((w, s), p) in engine.sides[0].weight.iter().zip(sums).zip(potential) {
+    let points = engine.sides[0].weight.iter().zip(sums).zip(potential);
+    for ((w, s), p) in points.filter(|((w, _), _)| **w > E::zero()) {
         let wanted = if k > 0.0 { (-k * p).exp2() } else { 1.0 };
         off += w.double() * (s.double() - wanted).abs();
         all += w.double() * wanted;
@@ -189,15 +188,11 @@ fn advance<E: Real>(
 fn dual<E: Real>(problem: &Discrete<'_, E>, epsilon: f64, f: &[f64], sums: &[E]) -> f64 {
     let [mass, _] = problem.masses();
     let mut total = epsilon * mass * mass;
-    for ((a, f), s) in problem.source.iter().zip(f).zip(sums) {
-        let gain = match problem.relaxation[0] {
-            Relaxation::Balanced => *f,
-            Relaxation::Kl { tau } => {
-                let lambda = epsilon * tau / (1.0 - tau);
-                -lambda * (-f / lambda).exp_m1()
-            }
-        };
-        total += a.double() * (2.0 * gain - epsilon * s.double());
+    let points = problem.source.iter().zip(f).zip(sums);
+    for ((a, f), s) in points.filter(|((a, _), _)| **a > E::zero()) {
+        let a = a.double();
+        let [_, gain] = problem.relaxation[0].objectives(epsilon, a, 0.0, *f);
+        total += 2.0 * gain - epsilon * a * s.double();
     }
     total
 }

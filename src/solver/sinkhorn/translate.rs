@@ -10,17 +10,37 @@ use super::shape::{Contract, Fused, Separate};
 use crate::ops::simd::{level, vectorised, Level};
 use crate::ops::Real;
 
+const LANES: usize = 16;
+
 vectorised! {
-    /// Σ a 2^(−k (φ + log₂ u)).
-    fn tilted<E: Real, T: Contract>(k: E, a: &[E], phi: &[E], u: &[E]) -> E {
-        const LANES: usize = 16;
+    /// The largest −k (φ + log₂ u) where there is weight.
+    fn steepest<E: Real>(k: E, a: &[E], phi: &[E], u: &[E]) -> E {
+        let mut lanes = [E::min_value(); LANES];
+        let mut from = 0;
+        while from < a.len() {
+            let to = (from + LANES).min(a.len());
+            let (a, phi, u) = (&a[from..to], &phi[from..to], &u[from..to]);
+            for l in 0..to - from {
+                let v = -k * (phi[l] + u[l].fast_log2());
+                let v = if a[l] > E::zero() { v } else { E::min_value() };
+                lanes[l] = if v > lanes[l] { v } else { lanes[l] };
+            }
+            from = to;
+        }
+        lanes.iter().fold(E::min_value(), |m, v| if *v > m { *v } else { m })
+    }
+}
+
+vectorised! {
+    /// Σ a 2^(−k (φ + log₂ u) − top).
+    fn tilted<E: Real, T: Contract>(k: E, top: E, a: &[E], phi: &[E], u: &[E]) -> E {
         let mut lanes = [E::zero(); LANES];
         let mut from = 0;
         while from < a.len() {
             let to = (from + LANES).min(a.len());
             let (a, phi, u) = (&a[from..to], &phi[from..to], &u[from..to]);
             for l in 0..to - from {
-                lanes[l] += a[l] * T::exp2(-k * (phi[l] + u[l].fast_log2()));
+                lanes[l] += a[l] * T::exp2(-k * (phi[l] + u[l].fast_log2()) - top);
             }
             from = to;
         }
@@ -42,12 +62,13 @@ impl<E: Real> Engine<'_, E> {
                 return other.shift;
             }
             let Side { weight, absolute, scale, .. } = side;
+            let top = steepest::<E>(E::of(k), weight, absolute, scale);
             let sum = if level() == Level::Portable {
-                tilted::<E, Separate>(E::of(k), weight, absolute, scale)
+                tilted::<E, Separate>(E::of(k), top, weight, absolute, scale)
             } else {
-                tilted::<E, Fused>(E::of(k), weight, absolute, scale)
+                tilted::<E, Fused>(E::of(k), top, weight, absolute, scale)
             };
-            sum.double().log2() - k * drift + other.shift
+            top.double() + sum.double().log2() - k * drift + other.shift
         };
         let difference = log_mass(a, b, self.drift) - log_mass(b, a, -self.drift);
         // 1 / (1/κ₁ + 1/κ₂).

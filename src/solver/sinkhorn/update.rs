@@ -2,6 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::engine::relief;
 use super::shape::{Contract, Fused, Separate};
 use crate::ops::simd::{level, vectorised, Level};
 use crate::ops::Real;
@@ -29,6 +30,8 @@ pub(super) struct Points<'a, E> {
 pub(super) struct Update<E> {
     rule: Rule<E>,
     tau: E,
+    /// (1 − τ) / τ.
+    relief: E,
     shift: E,
     /// 2^−shift.
     unit: E,
@@ -62,8 +65,8 @@ impl<E: Real> Move<E> for BalancedRelaxed {
 
 impl<E: Real> Move<E> for KlHold {
     #[inline(always)]
-    fn of<T: Contract>(update: &Update<E>, r: E, phi: E, old: E) -> (E, E) {
-        (old, old * r * T::exp2(update.step(r, phi, old) / update.tau))
+    fn of<T: Contract>(update: &Update<E>, _: E, phi: E, old: E) -> (E, E) {
+        (old, update.prescribed::<T>(phi, old))
     }
 }
 
@@ -71,8 +74,11 @@ impl<E: Real> Move<E> for KlRelaxed {
     #[inline(always)]
     fn of<T: Contract>(update: &Update<E>, r: E, phi: E, old: E) -> (E, E) {
         let step = update.step(r, phi, old);
-        // (exact update / old)^(1/τ) is what is prescribed by the marginal.
-        (old * T::exp2(update.omega() * step), old * r * T::exp2(step / update.tau))
+        let new = old * T::exp2(update.omega() * step);
+        // The potential may be further away than a scaling can say; the next update comes closer.
+        let new = if new < E::max_value() { new } else { E::max_value() };
+        let new = if new > E::min_positive_value() { new } else { E::min_positive_value() };
+        (new, update.prescribed::<T>(phi, old))
     }
 }
 
@@ -128,7 +134,8 @@ impl<E: Real> WithSimd for Divide<'_, E> {
 impl<E: Real> Update<E> {
     /// `unit` is read if τ = 1, and then 2^−shift.
     pub(super) fn new(rule: Rule<E>, tau: f64, shift: f64, unit: f64) -> Self {
-        Self { rule, tau: E::of(tau), shift: E::of(shift), unit: E::of(unit) }
+        let relief = E::of(relief(tau));
+        Self { rule, tau: E::of(tau), relief, shift: E::of(shift), unit: E::of(unit) }
     }
 
     #[inline(always)]
@@ -144,6 +151,13 @@ impl<E: Real> Update<E> {
     fn step(&self, r: E, phi: E, old: E) -> E {
         let potential = -self.tau * (r.fast_log2() + self.shift) - (E::one() - self.tau) * phi;
         potential - old.fast_log2()
+    }
+
+    /// What a marginal of weight 1 should be, exp(−f / λ): finite for every potential, so that nothing
+    /// comes of it where there is no weight.
+    #[inline(always)]
+    fn prescribed<T: Contract>(&self, phi: E, old: E) -> E {
+        T::exp2(-(self.shift + self.relief * (phi + old.fast_log2())))
     }
 
     /// Updates the scalings `u`, writes weights times scalings to `z`, and to `due` what the marginal

@@ -2,7 +2,7 @@
 
 use super::engine::{Engine, Side};
 use crate::ops::Real;
-use crate::problem::{Gridded, Relaxation};
+use crate::problem::Gridded;
 use crate::solver::sinkhorn::epsilon::Statistics;
 
 /// Of all N·M costs, from those of the axes.
@@ -50,7 +50,7 @@ pub(super) fn costs<E: Real, W: Real>(
         let Side { weight, potential, .. } = &engine.sides[k];
         let terms = weight.iter().zip(potential).zip(sums.iter());
         terms
-            .map(|((a, f), s)| times * a.double() * (f.double() + s.double()).exp2())
+            .map(|((a, f), s)| times * marginal(a.double(), f.double() + s.double()))
             .collect::<Vec<f64>>()
     });
     let potentials = potentials(engine, balanced);
@@ -59,24 +59,28 @@ pub(super) fn costs<E: Real, W: Real>(
     let (mut primal, mut dual) = (-entropy, -entropy);
     for k in 0..2 {
         let weights = if k == 0 { &problem.source } else { &problem.target };
-        let tau = problem.relaxation[k].tau();
-        let lambda = epsilon * tau / (1.0 - tau);
         for ((a, p), phi) in weights.iter().zip(&marginals[k]).zip(&potentials[k]) {
-            let (a, f) = (a.double(), (phi + constant) * unit);
-            primal += p * f;
-            if problem.relaxation[k] == Relaxation::Balanced {
-                dual += a * f;
-            } else {
-                dual -= lambda * a * (-f / lambda).exp_m1();
-                let logarithm = if *p > 0.0 { p * (p / a).ln() } else { 0.0 };
-                primal += lambda * (logarithm - p + a);
-            }
+            let f = (phi + constant) * unit;
+            let [of_primal, of_dual] = problem.relaxation[k].objectives(epsilon, a.double(), *p, f);
+            primal += of_primal;
+            dual += of_dual;
         }
     }
     let zeros = vec![E::zero(); problem.target.len()];
-    let means = engine.averages(0, &zeros, unit);
-    let transport = marginals[0].iter().zip(means.iter()).map(|(p, c)| p * c.double()).sum();
+    // In units of ε ln 2, which the number type need not hold.
+    let means = engine.averages(0, &zeros, 1.0);
+    let priced = marginals[0].iter().zip(means.iter()).filter(|(p, _)| **p > 0.0);
+    let transport = priced.map(|(p, c)| p * unit * c.double()).sum();
     Costs { marginal_error, mass, transport, primal, dual, potentials }
+}
+
+/// a 2^exponent; 0 without weight, whatever the exponent.
+pub(super) fn marginal(a: f64, exponent: f64) -> f64 {
+    if a > 0.0 {
+        a * exponent.exp2()
+    } else {
+        0.0
+    }
 }
 
 /// In double precision; the constant that balanced potentials share makes ⟨a, f⟩ = ⟨b, g⟩.

@@ -9,6 +9,7 @@ use crate::ops::parallel::for_each_chunk;
 use crate::ops::simd::vectorised;
 use crate::ops::{Real, Scratch};
 use crate::problem::Gridded;
+use crate::solver::sinkhorn::engine::relief;
 use crate::solver::sinkhorn::shape::Contract;
 
 /// Stands for log₂ 0: far below every exponent, yet finite.
@@ -142,7 +143,9 @@ impl<E: Real> Engine<E> {
     pub(super) fn update(&mut self, k: usize, omega: f64) -> (Tally, Scratch<E>) {
         let sums = self.sums(k);
         let Side { weight, potential, tau, .. } = &mut self.sides[k];
-        let factors = [E::of(*tau), E::of(omega)];
+        // Where a marginal is relaxed, all of it may be below the least number.
+        let top = if *tau < 1.0 { top(weight, &sums, potential, *tau) } else { E::zero() };
+        let factors = [E::of(*tau), E::of(relief(*tau)), E::of(omega), top];
         let chunks = potential.par_chunks_mut(CHUNK).zip(weight.par_chunks(CHUNK));
         let tallies: Vec<Tally> = chunks
             .zip(sums.par_chunks(CHUNK))
@@ -161,20 +164,18 @@ impl<E: Real> Engine<E> {
     /// Moves the best constant between the potentials, if a marginal is relaxed (arXiv:2201.00730):
     /// κ₁κ₂ / (κ₁ + κ₂) · (log ⟨a, e^(−f/κ₁)⟩ − log ⟨b, e^(−g/κ₂)⟩) with κ = τ / (1 − τ).
     pub(super) fn translate(&mut self) {
-        let relief = self.sides.each_ref().map(|s| (1.0 - s.tau) / s.tau);
+        let relief = self.sides.each_ref().map(|s| relief(s.tau));
         if relief == [0.0; 2] {
             return;
         }
         let [a, b] = [0, 1].map(|k| {
             let Side { weight, potential, .. } = &self.sides[k];
+            let top =
+                tilts(weight, potential, relief[k]).fold(f64::NEG_INFINITY, |t, [_, e]| t.max(e));
             let terms = weight.par_chunks(CHUNK).zip(potential.par_chunks(CHUNK));
-            let parts: Vec<f64> = terms
-                .map(|(w, p)| {
-                    let both = w.iter().zip(p);
-                    both.map(|(w, p)| w.double() * (-relief[k] * p.double()).exp2()).sum()
-                })
-                .collect();
-            parts.iter().sum::<f64>().log2()
+            let sum = |(w, p)| tilts(w, p, relief[k]).map(|[w, e]| w * (e - top).exp2()).sum();
+            let parts: Vec<f64> = terms.map(sum).collect();
+            top + parts.iter().sum::<f64>().log2()
         });
         let best = (a - b) / (relief[0] + relief[1]);
         if best.is_finite() {
@@ -185,11 +186,44 @@ impl<E: Real> Engine<E> {
     }
 }
 
+/// Weights and log₂ exp(−f / λ) of the points that have weight.
+fn tilts<'p, E: Real>(
+    weight: &'p [E],
+    potential: &'p [E],
+    relief: f64,
+) -> impl Iterator<Item = [f64; 2]> + 'p {
+    let present = weight.iter().zip(potential).filter(|(w, _)| **w > E::zero());
+    present.map(move |(w, p)| [w.double(), -relief * p.double()])
+}
+
 const LANES: usize = 16;
 
+/// log₂ of the largest of what marginals of weight 1 are or should be, over the points that have weight.
+fn top<E: Real>(weight: &[E], sums: &[E], potential: &[E], tau: f64) -> E {
+    let relief = E::of(relief(tau));
+    let chunks = weight.par_chunks(CHUNK).zip(sums.par_chunks(CHUNK));
+    let each = chunks.zip(potential.par_chunks(CHUNK));
+    each.map(|((a, s), phi)| largest::<E>(relief, a, s, phi)).reduce(E::min_value, E::max)
+}
+
 vectorised! {
-    /// φ ← (1 − ω) φ − ω τ s; the error and the mass of the marginal a 2^(φ + s) before.
-    fn step<E: Real, T: Contract>(factors: [E; 2], a: &[E], s: &[E], phi: &mut [E]) -> [E; 2] {
+    fn largest<E: Real>(relief: E, a: &[E], s: &[E], phi: &[E]) -> E {
+        let mut best = [E::min_value(); LANES];
+        for ((a, s), phi) in a.chunks(LANES).zip(s.chunks(LANES)).zip(phi.chunks(LANES)) {
+            for l in 0..a.len() {
+                let (is, due) = (phi[l] + s[l], -relief * phi[l]);
+                let v = if is > due { is } else { due };
+                let v = if a[l] > E::zero() { v } else { E::min_value() };
+                best[l] = if v > best[l] { v } else { best[l] };
+            }
+        }
+        best.iter().fold(E::min_value(), |b, v| if *v > b { *v } else { b })
+    }
+}
+
+vectorised! {
+    /// φ ← (1 − ω) φ − ω τ s; the error and the mass of the marginal a 2^(φ + s) before, by 2^top.
+    fn step<E: Real, T: Contract>(factors: [E; 4], a: &[E], s: &[E], phi: &mut [E]) -> [E; 2] {
         let mut sums = [[E::zero(); LANES]; 2];
         let full = phi.len() - phi.len() % LANES;
         for k in (0..full).step_by(LANES) {
@@ -205,20 +239,18 @@ vectorised! {
 /// be compiled without the instructions of its caller.
 #[inline(always)]
 fn lanes<E: Real, T: Contract>(
-    [tau, omega]: [E; 2],
+    [tau, relief, omega, top]: [E; 4],
     a: &[E],
     s: &[E],
     phi: &mut [E],
     [errors, masses]: &mut [[E; LANES]; 2],
 ) {
-    let (one, inverse) = (E::one(), tau.recip());
     for (l, phi) in phi.iter_mut().enumerate() {
         let change = -tau * s[l] - *phi;
-        // (exact update / old)^(1/τ) is what the marginal lacks.
-        let lack = T::exp2(change * inverse);
-        let marginal = a[l] * T::exp2(*phi + s[l]);
-        errors[l] += marginal * (one - lack).abs();
-        masses[l] += marginal * lack;
+        let marginal = a[l] * T::exp2(*phi + s[l] - top);
+        let due = a[l] * T::exp2(-relief * *phi - top);
+        errors[l] += (marginal - due).abs();
+        masses[l] += due;
         *phi += omega * change;
     }
 }

@@ -1,5 +1,6 @@
 //! The plan of given potentials on grids.
 
+use super::cost::marginal;
 use super::engine::Engine;
 use crate::error::{Error, Result};
 use crate::ops::Real;
@@ -33,7 +34,7 @@ impl Solution {
         let marginals = [0, 1].map(|k| {
             let (side, sums) = (&engine.sides[k], engine.sums(k));
             let terms = side.weight.iter().zip(&side.potential).zip(sums.iter());
-            terms.map(|((a, f), s)| E::of(a * (f + s).exp2())).collect()
+            terms.map(|((a, f), s)| E::of(marginal(*a, f + s))).collect()
         });
         Ok(GridPlan { engine, marginals })
     }

@@ -60,13 +60,14 @@ pub fn sinkhorn_grid<E: Real>(
     // Of an exponent, and of what a relaxed marginal should be.
     let least = problem.relaxation.iter().fold(1.0, |l: f64, r| l.min(r.tau()));
     let rounding = E::epsilon().double() * (statistics(problem).largest / epsilon + 1.0 / least);
-    on_pool(|| {
+    let solution = on_pool(|| {
         if rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
             solve::<f64, E>(config, problem, epsilon, start)
         } else {
             solve::<E, E>(config, problem, epsilon, start)
         }
-    })
+    });
+    Ok(solution?.judged::<E>(config.tolerance()))
 }
 
 /// In the number type `E`.
@@ -102,12 +103,6 @@ fn solve<E: Real, W: Real>(
     let Costs { marginal_error, mass, transport, primal, dual, potentials } =
         costs(problem, &mut engine, epsilon, balanced);
     let [f, g] = potentials.map(|v| v.iter().map(|v| v * unit - constant).collect::<Vec<f64>>());
-    let finite = marginal_error.is_finite() && f.iter().chain(&g).all(|v| v.is_finite());
-    let status = match (finite, config.tolerance()) {
-        (false, _) => Status::Diverged,
-        (true, Some(tolerance)) if marginal_error > tolerance => Status::IterationLimit,
-        _ => status,
-    };
     Ok(Solution {
         potentials: Potentials { f, g },
         epsilon,
