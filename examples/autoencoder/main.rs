@@ -12,7 +12,7 @@
 //! `frechet`, the distance between the features of reconstructions and of the images themselves.
 //!
 //! Each run has a folder below `target/autoencoder` (`--out`) with `checkpoint.bin`, `log.csv`, `scores.csv`,
-//! `map.safetensors`, `report.html` and `images.png`: images over their reconstructions.
+//! `map.safetensors` and `images.png`: images over their reconstructions.
 
 mod cost;
 #[path = "../images/options.rs"]
@@ -36,11 +36,6 @@ use options::{Common, Game, Preset};
 use perception::Perception;
 use session::{Scores, Session, Trained};
 use sets::Set;
-
-/// What a report says.
-const ABOUT: &str = "The picture has images over their reconstructions. l2 is the mean square over pixels, lpips \
-    the perceptual distance between image and reconstruction, frechet the distance of AlexNet's features between \
-    reconstructions and images.";
 
 /// Auto-encoders with and without a potential.
 #[derive(Parser)]
@@ -174,7 +169,7 @@ impl Run<'_> {
         let folder = common.out("autoencoder").join(&name);
         let settings = serde_json::to_string(&(name, common.preset, &game))?;
         let session =
-            Session { seed: *seed, ..Session::new(common, folder.clone(), game, settings, ABOUT) };
+            Session { seed: *seed, ..Session::new(common, folder.clone(), game, settings) };
         let samples = Samples::<N>::new(train.rows(PixelRange::Symmetric))?;
         let drawn = Sampled::new(samples.clone(), samples, session.game.batch)?;
         let start = |f, t| not_ae_init(&config, f, t);

@@ -16,7 +16,7 @@
 //! for stochastic maps `conditional_variance`, for incomplete transport `target_used`.
 //!
 //! Each run has a folder below `target/digits` (`--out`) with `checkpoint.bin`, `log.csv`, `scores.csv`,
-//! `map.safetensors`, `report.html` and `images.png`: sources over their images over targets.
+//! `map.safetensors` and `images.png`: sources over their images over targets.
 
 mod arms;
 #[path = "../images/classifier.rs"]
@@ -46,13 +46,6 @@ use mnist::Digits;
 use networks::{Sizes, Small};
 use options::{Common, Preset};
 use session::Session;
-
-/// What a report says.
-const ABOUT: &str = "The picture has sources, their images, and targets that belong to none of them. cost is \
-    mean ½|x − T(x)|²; colour_kept the share of images whose hues moved by less than 0.1; right the share that \
-    a classifier takes for the digit it should be; frechet the distance of the classifier's features between \
-    images and targets; conditional_variance is E Var(T(x, z) | x), square_distance E|x − T(x, z)|²; target_used \
-    the share of targets with f < −0.02.";
 
 /// Coloured digits.
 #[derive(Parser)]
@@ -136,7 +129,7 @@ fn all<S: Sizes>(a: &Arguments) -> anyhow::Result<()> {
         let name = number.map_or(name.clone(), |n| format!("{name}-{n}"));
         let game = common.game(S::GAME);
         let settings = serde_json::to_string(&(&name, common.preset, common.seed, &game))?;
-        let session = Session::new(common, out.join(name), game, settings, ABOUT);
+        let session = Session::new(common, out.join(name), game, settings);
         let data = [Coloured(source.images.clone()), Coloured(target.images.clone())];
         Ok(Arm { session, judge: &judge, data, weight_before: 1.0 })
     };

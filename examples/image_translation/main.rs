@@ -14,7 +14,7 @@
 //!
 //! LPIPS and Fréchet distances need `DIR/lpips/lpips_alex.safetensors` and are left out without it. Scores of
 //! held-out images come at intervals, beside those of the identity and of the nearest training target. The folder
-//! `target/image_translation/NAME` (`--out`) gets `checkpoint.bin`, `log.csv`, `scores.csv`, `map.safetensors`, `report.html` and
+//! `target/image_translation/NAME` (`--out`) gets `checkpoint.bin`, `log.csv`, `scores.csv`, `map.safetensors` and
 //! `images.png`: sources over their images over targets.
 
 mod judge;
@@ -38,12 +38,6 @@ use judge::Judge;
 use options::{Common, Game, Preset};
 use pairs::{idx, Pair, EMOJI};
 use session::{Scores, Session, Trained};
-
-/// What a report says.
-const ABOUT: &str = "The picture has sources, their images, and below each its true partner, or, where there are no \
-    partners, any target. l2 (mean square over pixels) and lpips are those between source and image, l2_partner \
-    and lpips_partner those between image and true partner; frechet is the distance of AlexNet's features \
-    between images and targets.";
 
 /// Transport between sets of images.
 #[derive(Parser)]
@@ -153,7 +147,7 @@ where
     let config = NotConfig { cost: game.cost()?, map_steps, source: parts, map, potential };
     let settings = serde_json::to_string(&(name, common.preset, common.seed, &game))?;
     let folder = common.out("image_translation").join(name);
-    let session = Session::new(common, folder.clone(), game, settings, ABOUT);
+    let session = Session::new(common, folder.clone(), game, settings);
     let [p, q] = [source, target].map(|i| Samples::<N>::new(i.rows(PixelRange::Symmetric)));
     let drawn = Sampled::new(p?, q?, session.game.batch)?;
     let start = |f, t| not_init(&config, f, t);

@@ -30,18 +30,10 @@ pub struct Session {
     pub resume: bool,
     pub init_from: Option<PathBuf>,
     pub seed: u64,
-    /// What the report says of pictures and scores.
-    pub about: &'static str,
 }
 
 impl Session {
-    pub fn new(
-        common: &Common,
-        folder: PathBuf,
-        game: Game,
-        settings: String,
-        about: &'static str,
-    ) -> Self {
+    pub fn new(common: &Common, folder: PathBuf, game: Game, settings: String) -> Self {
         Self {
             folder,
             game,
@@ -50,7 +42,6 @@ impl Session {
             resume: common.resume,
             init_from: common.init_from.clone(),
             seed: common.seed,
-            about,
         }
     }
 
@@ -125,7 +116,14 @@ impl Session {
         ensure!(!trained || least > 0.0, "the potential got no gradient in some step");
         checkpoint::save(&saved, &state, &self.settings, training)?;
         weights::save(&self.folder.join("map.safetensors"), &state.average)?;
-        self.report()?;
+        Report::new(&self.folder.display().to_string())
+            .csv("Scores of the averaged map", self.folder.join("scores.csv"))?
+            .pictures(&self.folder)?
+            .heading("Readings of steps")
+            .log(self.folder.join("log.csv"))?
+            .settings("Settings", &self.game)?
+            .this_command()
+            .write(self.folder.join("report.html"))?;
         let seconds = clock.elapsed().as_secs_f64();
         println!(
             "{} step {} ({left} steps, {seconds:.0} s CPU)",
@@ -133,23 +131,5 @@ impl Session {
             state.step()
         );
         Ok(state)
-    }
-
-    /// `report.html`.
-    fn report(&self) -> Result<()> {
-        let title = self.folder.components().rev().take(2).collect::<Vec<_>>();
-        let title: PathBuf = title.into_iter().rev().collect();
-        Report::new(&title.display().to_string())
-            .text(self.about)
-            .text("Scored is the running average of the map, on data that training did not see.")
-            .csv("Scores along the run", self.folder.join("scores.csv"))?
-            .pictures(&self.folder)?
-            .heading("Scores along the run")
-            .log(self.folder.join("scores.csv"))?
-            .heading("Readings of steps")
-            .log(self.folder.join("log.csv"))?
-            .settings("Settings", &serde_json::json!({"seed": self.seed, "game": self.game}))?
-            .this_command()
-            .write(self.folder.join("report.html"))
     }
 }

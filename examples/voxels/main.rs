@@ -16,7 +16,7 @@
 //! - `frechet`: the distance of its features between images and held-out targets.
 //!
 //! The folder `target/voxels/3to5-ROTATION` (`--out`) gets `checkpoint.bin`, `log.csv`, `scores.csv`,
-//! `map.safetensors`, `report.html` and `volumes.png`: five held-out volumes, each beside its image, from two sides.
+//! `map.safetensors` and `volumes.png`: five held-out volumes, each beside its image, from two sides.
 
 #[path = "../images/classifier.rs"]
 mod classifier;
@@ -41,13 +41,6 @@ use mnist::Digits;
 use options::{Common, Game, Preset};
 use session::{Scores, Session, Trained};
 use volumes::{brightness, grey_volumes, picture, Coloured, Rotation, NUMBERS, VOXELS};
-
-/// What a report says.
-const ABOUT: &str = "The picture has five volumes from the front and from above, each followed by its image. cost \
-    is mean ½|x − T(x)|²; colour_kept the share of images whose hues moved by less than 0.1; target and source \
-    are the shares of images that a classifier takes for the digit of the target and of the source, yellow, red, \
-    blue and green those of target among the images of a colour; frechet is the distance of the classifier's \
-    features between images and targets.";
 
 /// Coloured digits in three dimensions.
 #[derive(Parser)]
@@ -203,7 +196,7 @@ where
     let settings = (a.from, a.to, rotation, common.preset, common.seed, &game);
     let settings = serde_json::to_string(&settings)?;
     let folder = out.join(format!("{}to{}-{name}", a.from, a.to));
-    let session = Session::new(common, folder.clone(), game, settings, ABOUT);
+    let session = Session::new(common, folder.clone(), game, settings);
     let (p, q) = (side(&digits, a.from), side(&digits, a.to));
     let data = Sampled::new(p, q, session.game.batch)?;
     let start = |f, t| not_init(&config, f, t);
