@@ -81,6 +81,7 @@ impl Recipe {
         let (width, batch, rate, fitting_epsilon, steps) = match dimension {
             0..=32 => (2, 2048, 6e-3, 0.01, 2500),
             33..=64 => (1, 4096, 1e-2, 0.03, 2000),
+            65..=128 => (1, 2048, 5e-3, 0.05, 6000),
             _ => (1, 2048, 5e-3, 0.05, 1500),
         };
         Self {

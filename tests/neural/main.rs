@@ -7,7 +7,6 @@ mod conformance;
 mod enot;
 mod flow_matching;
 mod guard;
-mod maximin_forms;
 mod monge_gap;
 mod not_step;
 mod potentials_learn;

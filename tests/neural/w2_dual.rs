@@ -259,6 +259,36 @@ fn projected_networks_stay_convex() {
     assert!(negative(state.potential.params()) > 0);
 }
 
+/// MM and MM:R of the benchmark with `not_step`.
+#[test]
+fn maximin_forms_learn_a_known_map() {
+    let pair = KnownPair::<2>::random(Key::new(0)).unwrap();
+    let [data, training, score] = Key::new(1).split();
+    let [f, g] = perceptrons();
+    let steps = 500;
+    let config = NotConfig::<NegDot> {
+        map_steps: 5,
+        source: SourceUse::Whole,
+        map: quick(5 * steps, 2e-3, (0.5, 0.9)),
+        potential: quick(steps, 2e-3, (0.5, 0.9)),
+        ..NotConfig::default()
+    };
+    let state = not_init(&config, Negated(f), GradientMap(g)).unwrap();
+    let batches = Sampled::new(pair.source().clone(), pair.target(), 256).unwrap();
+    let batches = || batches.clone().batches(data).take(steps as usize);
+    let step = |s, b: &Batch<2>, k| not_step(&config, s, b, k);
+    let forward = run(&step, state.clone(), batches(), training, &mut |_: &_, _: &_| Ok(()));
+    let uvp = map_error(&pair, forward.unwrap().map.params(), score, 4096).unwrap().l2_uvp;
+    println!("MM {uvp}");
+    assert!(uvp < 5.0, "MM {uvp}");
+    let step = reversed(step);
+    let backward = run(&step, state, batches(), training, &mut |_: &_, _: &_| Ok(())).unwrap();
+    let map = GradientMap(backward.potential.params().0.clone());
+    let uvp = map_error(&pair, &map, score, 4096).unwrap().l2_uvp;
+    println!("MM:R {uvp}");
+    assert!(uvp < 5.0, "MM:R {uvp}");
+}
+
 #[test]
 fn bad_configurations_are_refused() {
     let init = |conjugation| {
