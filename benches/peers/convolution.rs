@@ -4,10 +4,8 @@
 //! The protocol of `steps.rs`: lines `<case> <steps>`, each answered with the median milliseconds of a
 //! step. `THREADS` is the number of threads; `CLOCK` is `cpu` (time of the process) or `wall`.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::BufRead;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use brenier::function::image::*;
@@ -17,11 +15,7 @@ use brenier::prelude::*;
 use cpu_time::ProcessTime;
 use dfdx::prelude::*;
 
-/// What is timed, and what comes before it and is not.
-struct Training {
-    prepare: Box<dyn FnMut()>,
-    step: Box<dyn FnMut() -> Result<()>>,
-}
+type Training = Box<dyn FnMut() -> Result<()>>;
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let threads = std::env::var("THREADS").map_or(Ok(1), |t| t.parse())?;
@@ -31,15 +25,14 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let (case, steps) = line.split_once(' ').ok_or("a line is `<case> <steps>`")?;
-        let training = match cases.entry(case.to_owned()) {
+        let step = match cases.entry(case.to_owned()) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => new.insert(training(case)?),
         };
         let mut times: Vec<Duration> = Vec::new();
         for _ in 0..steps.parse()? {
-            (training.prepare)();
             let (cpu_start, wall_start) = (ProcessTime::now(), Instant::now());
-            (training.step)()?;
+            step()?;
             times.push(if wall { wall_start.elapsed() } else { cpu_start.elapsed() });
         }
         times.sort();
@@ -81,30 +74,25 @@ fn training(case: &str) -> std::result::Result<Training, Box<dyn std::error::Err
     })
 }
 
-/// Forward and backward of a convolution with bias; the gradient of its outputs are constants, which are
-/// at hand as in the peer: their copy is not timed.
+/// Forward and backward of a convolution with bias; the gradient of its outputs are constants.
 fn convolution<const N: usize, const M: usize>(c: Convolution, n: usize) -> Result<Training> {
     let [x, w, seed] = Key::new(0).split();
     let device = Cpu::default();
     let (x, seed) = (points::<N>(x.normal(n * N))?, seed.normal(n * M));
     let w = device.tensor_from_vec(w.normal(c.weight_len()), (c.weight_len(),));
     let b = device.tensor_from_vec(vec![0.1; c.outputs], (c.outputs,));
-    let given = Rc::new(RefCell::new(Vec::new()));
-    let taken = given.clone();
-    let prepare = Box::new(move || *given.borrow_mut() = seed.clone());
-    let step = Box::new(move || {
+    Ok(Box::new(move || {
         let extent = Extent { channels: c.inputs, size: c.size };
         let (mut program, inputs) = Program::new(&[extent]);
         program.convolution(inputs[0], c, Weights { weight: &w, bias: Some(&b) }, 1.0);
         let y = Cpu::run::<N, M, _>(x.leaky_trace(), program);
         // Something whose gradient in y is the seed; its value is not asked for, as in the peer.
         let (y, tape) = y.split_tape();
-        let (value, seed) = (y.device().tensor(0.0), taken.take());
+        let (value, seed) = (y.device().tensor(0.0), seed.clone());
         let loss = Cpu::attach(value, vec![Cpu::input(&y)], tape, move |_| vec![seed]);
         std::hint::black_box(loss.backward());
         Ok(())
-    });
-    Ok(Training { prepare, step })
+    }))
 }
 
 /// One strong-NOT step: one map step and one potential step.
@@ -122,11 +110,10 @@ where
     let source = points(p.normal(config.source_parts() * n * N))?;
     let batch = Batch::new(source, points(q.normal(n * N))?)?;
     let mut state = Some(not_init(&config, f, t)?);
-    let step = Box::new(move || {
+    Ok(Box::new(move || {
         if let Some(s) = state.take() {
             state = Some(not_step(&config, s, &batch, Key::new(0))?.0);
         }
         Ok(())
-    });
-    Ok(Training { prepare: Box::new(|| ()), step })
+    }))
 }

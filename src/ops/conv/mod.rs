@@ -8,7 +8,6 @@
 
 mod geometry;
 mod panels;
-mod phases;
 mod products;
 mod rows;
 mod sweep;
@@ -96,9 +95,6 @@ pub(crate) fn convolve<E: Real>(
     if winograd::by_tiles(c) {
         return winograd::convolve(c, x, weights, y, extra);
     }
-    if phases::by_phases(c) {
-        return phases::convolve(c, x, weights, y, extra);
-    }
     let by_rows = by_rows(c);
     let taps = table(if by_rows { Way::Rows } else { Way::Forward }, c);
     let (outputs, inputs) = (c.outputs / c.groups, c.inputs / c.groups);
@@ -137,9 +133,6 @@ pub(crate) fn convolve_adjoint<E: Real>(
     if winograd::by_tiles(c) {
         return winograd::adjoint(c, y, weights, x, extra);
     }
-    if phases::by_phases(c) {
-        return phases::adjoint(c, y, weights, x, extra);
-    }
     if by_rows(c) {
         return rows::adjoint(c, y, weights, x, extra);
     }
@@ -171,9 +164,6 @@ pub(crate) fn add_weight_gradient<E: Real>(
     if winograd::by_tiles(c) {
         return winograd::add_weight_gradient(c, x, slopes, scale, gradient);
     }
-    if phases::by_phases(c) {
-        return phases::add_weight_gradient(c, x, slopes, scale, gradient);
-    }
     let (outputs, inputs) = (c.outputs / c.groups, c.inputs / c.groups);
     if by_rows(c) {
         let (padded, taps) = (rows::padded(c, x), table(Way::Rows, c));
@@ -196,16 +186,6 @@ pub(crate) fn add_weight_gradient<E: Real>(
         let strides = Strides { output: inputs * kernel(c), run: kernel(c) };
         sums.add_to(gradient, outputs, strides, scale);
     }
-}
-
-/// The instruction set whose registers the kernels use: the best that this processor has. A test may ask
-/// for another on its thread.
-fn arch() -> Arch {
-    #[cfg(test)]
-    if let Some(asked) = tests::ASKED.get() {
-        return asked;
-    }
-    Arch::new()
 }
 
 fn kernel(c: &Convolution) -> usize {
@@ -237,7 +217,7 @@ fn sweep<E: Real>(
         bias[own.len()..].fill(E::zero());
     }
     let finish = Finish { bias: &bias, onto: extra.onto, slope: extra.slope };
-    arch().dispatch(Sweep { taps, panels, x, from, from_positions, y, to, finish });
+    Arch::new().dispatch(Sweep { taps, panels, x, from, from_positions, y, to, finish });
 }
 
 /// The products of `x` and `slopes` for every tap, summed over positions and samples. The samples are
@@ -264,7 +244,7 @@ fn products<E: Real>(
             here.start * len..here.end * len
         };
         to_sums.fill(E::zero());
-        arch().dispatch(Products {
+        Arch::new().dispatch(Products {
             taps,
             x: &x[of(x)],
             from,

@@ -1,6 +1,6 @@
 //! Weights in the order in which the sweeps read them.
 
-use pulp::{Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 
 use super::super::parallel::for_each_chunk;
 use super::super::{Aligned, Real};
@@ -25,7 +25,7 @@ fn lanes<E: Real>() -> usize {
             size_of::<E::Of<S>>() / size_of::<E>()
         }
     }
-    super::arch().dispatch(Lanes::<E>(std::marker::PhantomData))
+    Arch::new().dispatch(Lanes::<E>(std::marker::PhantomData))
 }
 
 /// How many registers of outputs go together, and how often.

@@ -77,9 +77,8 @@ impl<E: Real> Products<'_, E> {
         for ((sample, column), to) in positions.zip(to.chunks_exact_mut(width)) {
             let position = sample * self.taps.columns() + self.taps.order[*column] as usize;
             let at = position * self.to.all + self.to.first + outputs.start;
-            let (own, beyond) = to.split_at_mut(outputs.len());
-            copy(&self.slopes[at..][..outputs.len()], own);
-            beyond.fill(E::zero());
+            to[..outputs.len()].copy_from_slice(&self.slopes[at..][..outputs.len()]);
+            to[outputs.len()..].fill(E::zero());
         }
     }
 
@@ -108,14 +107,6 @@ impl<E: Real> Products<'_, E> {
             places::<E, S, R, Q>(simd, self.x, at, run, slopes, sums);
         }
     }
-}
-
-/// A copy of a few numbers, for which `copy_from_slice` would call a function.
-#[inline(always)]
-fn copy<E: Real>(from: &[E], to: &mut [E]) {
-    let ((from, rest), (to, to_rest)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    to_rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
 }
 
 /// Adds Σ x[at + r] · slopes to the sums of all places r of a run. The caller has checked that a run from

@@ -1,14 +1,7 @@
 //! The sweeps against loops in `f64` and against their adjoint identities.
 
-use std::cell::Cell;
-
 use super::*;
 use crate::random::Key;
-
-thread_local! {
-    /// The instruction set that [`arch`] gives on this thread.
-    pub(super) static ASKED: Cell<Option<Arch>> = const { Cell::new(None) };
-}
 
 /// y[o, p] by the formula; channels last.
 fn naive<E: Real>(c: &Convolution, x: &[E], w: &[E]) -> Vec<f64> {
@@ -74,13 +67,6 @@ fn geometries() -> Vec<Convolution> {
         Convolution::volume(16, 24, [5, 6, 7], [3, 3, 3]).padding(1),
         Convolution::volume(70, 17, [4, 6, 6], [2, 3, 3]).padding(1),
         Convolution::volume(1, 2, [4, 4, 4], [4, 4, 4]).padding(1).stride(2),
-        // By tiles of 3 × 3 outputs.
-        image(17, 40, [11, 8], [2, 2]).padding(1),
-        Convolution::volume(20, 16, [3, 7, 9], [2, 2, 2]),
-        // By phases, with rows that no output reads.
-        image(16, 40, [12, 16], [4, 4]).stride(2).padding(1),
-        image(20, 17, [15, 17], [4, 4]).stride(2),
-        image(33, 16, [13, 14], [4, 4]).stride(2).padding(3),
     ]
 }
 
@@ -124,27 +110,6 @@ fn sweeps_agree_with_loops() {
     // Rounding of a sum of up to 1350 products.
     agrees::<f32>(3e-6);
     agrees::<f64>(1e-14);
-}
-
-/// As above, for every instruction set that this processor has, on one thread, where loops over chunks
-/// stay on the thread that asked.
-#[test]
-fn every_instruction_set_agrees() {
-    let mut all = vec![Arch::Scalar];
-    #[cfg(target_arch = "x86_64")]
-    {
-        all.extend(pulp::x86::V3::try_new().map(Arch::V3));
-        all.extend(pulp::x86::V4::try_new().map(Arch::V4));
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    for arch in all {
-        pool.install(|| {
-            ASKED.set(Some(arch));
-            agrees::<f32>(3e-6);
-            agrees::<f64>(1e-14);
-            ASKED.set(None);
-        });
-    }
 }
 
 #[test]

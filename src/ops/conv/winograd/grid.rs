@@ -11,7 +11,7 @@ const LEAST: usize = 48;
 const MOST: usize = 96;
 const FIT: usize = 8192;
 
-/// A convolution of stride 1, cut into tiles of outputs that are sums over 4 × 4 inputs.
+/// A convolution of stride 1, cut into tiles of 2 × 2 outputs.
 #[derive(Clone, Copy)]
 pub(super) struct Grid {
     pub(super) inputs: usize,
@@ -23,18 +23,16 @@ pub(super) struct Grid {
     pub(super) padding: [usize; 3],
     /// Of the kernel.
     pub(super) depth: usize,
-    /// Outputs of a side of a tile: 2 for kernels of side 3, 3 for those of side 2.
-    pub(super) side: usize,
     /// Rows and columns of tiles.
     tiles: [usize; 2],
 }
 
 impl Grid {
     pub(super) fn of(c: &Convolution) -> Self {
-        let (to, side) = (c.output_size(), 5 - c.kernel[1]);
-        let tiles = [to[1].div_ceil(side), to[2].div_ceil(side)];
+        let to = c.output_size();
+        let tiles = [to[1].div_ceil(2), to[2].div_ceil(2)];
         let (from, padding, depth) = (c.size, c.padding, c.kernel[0]);
-        Self { inputs: c.inputs, outputs: c.outputs, from, to, padding, depth, side, tiles }
+        Self { inputs: c.inputs, outputs: c.outputs, from, to, padding, depth, tiles }
     }
 
     /// Of the adjoint, a convolution with the reversed kernel.
@@ -58,8 +56,8 @@ impl Grid {
     /// Outputs that lie together: a row of tiles, or a sample. Their number, and that of their columns.
     pub(super) fn strip(&self) -> (usize, usize) {
         let row = self.to[2] * self.outputs;
-        if self.to[0] == 1 && self.to[1].is_multiple_of(self.side) {
-            (self.side * row, self.tiles[1])
+        if self.to[0] == 1 && self.to[1].is_multiple_of(2) {
+            (2 * row, self.tiles[1])
         } else {
             (self.to[0] * self.to[1] * row, self.columns())
         }
@@ -82,8 +80,8 @@ impl Block<'_> {
     #[inline(always)]
     pub(super) fn place(&self, column: usize) -> [usize; 3] {
         let [rows, columns] = self.grid.tiles;
-        let (at, side) = (self.first + column, self.grid.side);
-        [at / (rows * columns), at / columns % rows * side, at % columns * side]
+        let at = self.first + column;
+        [at / (rows * columns), at / columns % rows * 2, at % columns * 2]
     }
 
     /// Rows of the transformed inputs, and of the outputs.

@@ -1,5 +1,4 @@
-//! Kernels of sides 3 and 2 with less than half of the multiplications (Winograd's F(2×2, 3×3) and F(3×3, 2×2),
-//! arXiv:1509.09308).
+//! Kernels of side 3 with less than half of the multiplications (Winograd's F(2×2, 3×3), arXiv:1509.09308).
 //!
 //! A tile of 2 × 2 outputs is a sum over the 4 × 4 inputs d that it reads: Y = Aᵀ [(G g Gᵀ) ∘ (Bᵀ d B)] A.
 //! The products ∘ are 16 instead of 36; over many tiles and channels they are 16 products of matrices,
@@ -7,37 +6,20 @@
 //! input a convolution with the reversed kernel. B, A and G hold 0, ±1 and ½ only, so results are as
 //! exact as sums over taps, up to a small factor.
 //!
-//! A tile of 3 × 3 outputs of a kernel of side 2 is a sum over 4 × 4 inputs as well, with the same B: 16 products
-//! again instead of 36.
-//!
 //! The taps of depth stay as they are: they are summed within the products of matrices.
-
-/// Work of which the number of a side, 2 or 3, becomes a constant.
-macro_rules! by_side {
-    ($of:ident, $($side:ident).+) => {
-        impl<E: Real> WithSimd for $of<'_, E> {
-            type Output = ();
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) {
-                match self.$($side).+ {
-                    2 => self.run::<S, 2>(simd),
-                    _ => self.run::<S, 3>(simd),
-                }
-            }
-        }
-    };
-}
 
 mod grid;
 mod kernels;
 mod multiply;
 mod transform;
 
+use pulp::Arch;
+
 use super::super::dense::add;
 use super::super::parallel::for_each_chunk;
 use super::super::{Aligned, Real};
 use super::panels::{Panels, Strides, Tiling};
-use super::{arch, kernel, Convolution, Extra, PARTS};
+use super::{kernel, Convolution, Extra, PARTS};
 use grid::{Block, Grid};
 use multiply::{positions, AddProducts, Multiply};
 use rayon::current_num_threads as threads;
@@ -51,17 +33,13 @@ const FEW: usize = 16;
 
 /// Whether a convolution goes this way. That does not depend on the number of samples.
 pub(super) fn by_tiles(c: &Convolution) -> bool {
-    let flat = c.kernel[1] == c.kernel[2] && matches!(c.kernel[1], 2 | 3);
+    let flat = [1, 2].iter().all(|&a| c.kernel[a] == 3 && c.padding[a] <= 2);
     let plain = c.groups == 1 && c.stride == [1; 3] && c.dilation == [1; 3];
-    let overlap = (0..3).all(|a| c.padding[a] < c.kernel[a]);
-    if !(flat && plain && overlap) {
-        return false;
-    }
     let grid = Grid::of(c);
     // The kernels are transformed once for all tiles.
     let many = grid.columns() * c.output_size()[0] >= 16 || c.inputs * c.outputs <= 128 * 128;
     let wide = c.inputs >= FEW && c.outputs >= FEW;
-    wide && many
+    flat && plain && wide && many && c.padding[0] < c.kernel[0]
 }
 
 /// [`convolve`](super::convolve).
@@ -74,7 +52,7 @@ pub(super) fn convolve<E: Real>(
 ) {
     let strides = Strides { output: c.inputs * kernel(c), run: kernel(c) };
     let panels = Panels::pack(weights, (c.outputs, kernel(c), c.inputs), strides, extra.scale);
-    apply(&Grid::of(c), x, &kernels::spread(&panels, c.kernel[1], false), y, extra);
+    apply(&Grid::of(c), x, &kernels::spread(&panels, false), y, extra);
 }
 
 /// [`convolve_adjoint`](super::convolve_adjoint).
@@ -87,7 +65,7 @@ pub(super) fn adjoint<E: Real>(
 ) {
     let strides = Strides { output: kernel(c), run: c.inputs * kernel(c) };
     let panels = Panels::pack(weights, (c.inputs, kernel(c), c.outputs), strides, extra.scale);
-    apply(&Grid::adjoint(c), y, &kernels::spread(&panels, c.kernel[1], true), x, extra);
+    apply(&Grid::adjoint(c), y, &kernels::spread(&panels, true), x, extra);
 }
 
 /// The convolution of a grid with transformed kernels `[tile, point, depth, input, output]`.
@@ -107,7 +85,7 @@ fn apply<E: Real>(grid: &Grid, x: &[E], kernels: &[E], y: &mut [E], extra: Extra
             let [rows_in, rows_out] = block.rows();
             let inner = &mut inner[..POINTS * rows_in * grid.inputs];
             let outer = &mut outer[..POINTS * rows_out * tiling.tiles * tiling.width];
-            let arch = arch();
+            let arch = Arch::new();
             arch.dispatch(Scatter { block, x, to: inner });
             arch.dispatch(Multiply { block, tiling, x: inner, kernels, y: outer });
             let (origin, bias, onto) = (i * strips * len, extra.bias, extra.onto);
@@ -143,7 +121,7 @@ pub(super) fn add_weight_gradient<E: Real>(
         for first in (first..blocks.min(first + part)).map(|block| block * columns) {
             let block = Block { grid, first, count: columns.min(all - first), pitch: columns };
             let (channels, width) = (tiling.outputs(tile, c.outputs), tiling.width);
-            let arch = arch();
+            let arch = Arch::new();
             arch.dispatch(Scatter { block, x, to: &mut inner });
             arch.dispatch(Slopes { block, slopes, channels, width, to: &mut outer });
             arch.dispatch(AddProducts { block, tiling, x: &inner, slopes: &outer, sums });
@@ -153,8 +131,7 @@ pub(super) fn add_weight_gradient<E: Real>(
     for part in others.chunks_exact(tiling.tiles * len) {
         add::<E>(head, part);
     }
-    let panels = Panels::new(c.outputs, kernel(c), c.inputs);
-    let panels = kernels::collect(head, panels, c.kernel[1]);
+    let panels = kernels::collect(head, Panels::new(c.outputs, kernel(c), c.inputs));
     let strides = Strides { output: c.inputs * kernel(c), run: kernel(c) };
     panels.add_to(gradient, c.outputs, strides, scale);
 }

@@ -76,21 +76,17 @@ fn inputs<E: Real, S: Simd>(simd: S, d: [E::Of<S>; 4]) -> [E::Of<S>; 4] {
 
 /// Aᵀ m along one axis.
 #[inline(always)]
-fn outputs<E: Real, S: Simd, const M: usize>(simd: S, m: [E::Of<S>; 4]) -> [E::Of<S>; M] {
+fn outputs<E: Real, S: Simd>(simd: S, m: [E::Of<S>; 4]) -> [E::Of<S>; 2] {
     let [a, b, c, d] = m;
-    let sum = E::plus(simd, b, c);
-    let mut y = [E::minus(simd, b, c); M];
-    y[0] = E::plus(simd, a, sum);
-    y[M - 1] = E::minus(simd, if M == 3 { sum } else { y[1] }, d);
-    y
+    let (sum, difference) = (E::plus(simd, b, c), E::minus(simd, b, c));
+    [E::plus(simd, a, sum), E::minus(simd, difference, d)]
 }
 
 /// A y along one axis.
 #[inline(always)]
-fn slopes<E: Real, S: Simd, const M: usize>(simd: S, y: [E::Of<S>; M]) -> [E::Of<S>; 4] {
-    let (zero, last) = (E::splat(simd, E::zero()), y[M - 1]);
-    let even = if M == 3 { E::plus(simd, y[0], last) } else { y[0] };
-    [y[0], E::plus(simd, even, y[1]), E::minus(simd, even, y[1]), E::minus(simd, zero, last)]
+fn slopes<E: Real, S: Simd>(simd: S, [a, b]: [E::Of<S>; 2]) -> [E::Of<S>; 4] {
+    let zero = E::splat(simd, E::zero());
+    [a, E::plus(simd, a, b), E::minus(simd, a, b), E::minus(simd, zero, b)]
 }
 
 impl<E: Real> WithSimd for Scatter<'_, E> {
@@ -167,11 +163,11 @@ pub(super) fn transposed<V: Copy, const R: usize, const C: usize>(m: [[V; C]; R]
     out
 }
 
-/// The places of the outputs of a tile, channel 0.
+/// The places of the four outputs of a tile, channel 0.
 #[inline(always)]
-fn of_tile<const M: usize>(block: &Block, z: usize, column: usize) -> [[usize; M]; M] {
+fn of_tile(block: &Block, z: usize, column: usize) -> [[usize; 2]; 2] {
     let ([depth, height, width], [sample, y, x]) = (block.grid.to, block.place(column));
-    let mut places = [[NONE; M]; M];
+    let mut places = [[NONE; 2]; 2];
     for (i, places) in places.iter_mut().enumerate() {
         for (j, place) in places.iter_mut().enumerate() {
             if y + i < height && x + j < width {
@@ -183,14 +179,11 @@ fn of_tile<const M: usize>(block: &Block, z: usize, column: usize) -> [[usize; M
     places
 }
 
-by_side!(Slopes, block.grid.side);
-by_side!(Gather, block.grid.side);
-
-impl<E: Real> Slopes<'_, E> {
-    /// For tiles of `M` × `M` outputs.
+impl<E: Real> WithSimd for Slopes<'_, E> {
+    type Output = ();
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "registers by constant indices")]
-    fn run<S: Simd, const M: usize>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let lanes = size_of::<E::Of<S>>() / size_of::<E>();
         let plane = self.block.rows()[1] * self.width;
         assert_eq!(self.to.len(), POINTS * plane);
@@ -199,28 +192,25 @@ impl<E: Real> Slopes<'_, E> {
                 let to = (z * self.block.pitch + column) * self.width;
                 let places = match column < self.block.count {
                     true => of_tile(&self.block, z, column),
-                    false => [[NONE; M]; M],
+                    false => [[NONE; 2]; 2],
                 };
                 for c in (0..self.width).step_by(lanes) {
                     let from = self.channels.start + c;
                     let end = self.channels.end.min(from + lanes);
-                    let mut y = [[E::splat(simd, E::zero()); M]; M];
-                    for i in 0..M {
-                        for j in 0..M {
+                    let mut y = [[E::splat(simd, E::zero()); 2]; 2];
+                    for i in 0..2 {
+                        for j in 0..2 {
                             let place = places[i][j];
                             if place != NONE && from < end {
                                 y[i][j] = get(simd, &self.slopes[place + from..place + end]);
                             }
                         }
                     }
-                    let from = transposed(y);
-                    let mut columns = [[E::splat(simd, E::zero()); 4]; M];
-                    for j in 0..M {
-                        columns[j] = slopes::<E, S, M>(simd, from[j]);
-                    }
+                    let [left, right] = transposed(y);
+                    let columns = [slopes::<E, S>(simd, left), slopes::<E, S>(simd, right)];
                     let rows = transposed(columns);
                     for i in 0..4 {
-                        let row = slopes::<E, S, M>(simd, rows[i]);
+                        let row = slopes::<E, S>(simd, rows[i]);
                         for j in 0..4 {
                             let at = (4 * i + j) * plane + to + c;
                             store([row[j]], &mut self.to[at..at + lanes]);
@@ -232,36 +222,33 @@ impl<E: Real> Slopes<'_, E> {
     }
 }
 
-impl<E: Real> Gather<'_, E> {
-    /// For tiles of `M` × `M` outputs.
+impl<E: Real> WithSimd for Gather<'_, E> {
+    type Output = ();
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "registers by constant indices")]
-    fn run<S: Simd, const M: usize>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let (grid, lanes) = (self.block.grid, size_of::<E::Of<S>>() / size_of::<E>());
         let (channels, pitch) = (grid.outputs, self.tiling.tiles * self.tiling.width);
         let plane = self.block.rows()[1] * pitch;
         for z in 0..grid.to[0] {
             for column in 0..self.block.count {
                 let from = (z * self.block.pitch + column) * pitch;
-                let places: [[usize; M]; M] = of_tile(&self.block, z, column);
+                let places = of_tile(&self.block, z, column);
                 for c in (0..channels).step_by(lanes) {
                     let end = channels.min(c + lanes);
-                    let mut halves = [[E::splat(simd, E::zero()); M]; 4];
+                    let mut halves = [[E::splat(simd, E::zero()); 2]; 4];
                     for i in 0..4 {
                         let mut m = [E::splat(simd, E::zero()); 4];
                         for j in 0..4 {
                             let at = (4 * i + j) * plane + from + c;
                             [m[j]] = load(&self.from[at..at + lanes]);
                         }
-                        halves[i] = outputs::<E, S, M>(simd, m);
+                        halves[i] = outputs::<E, S>(simd, m);
                     }
-                    let columns = transposed(halves);
-                    let mut y = [[E::splat(simd, E::zero()); M]; M];
-                    for j in 0..M {
-                        y[j] = outputs::<E, S, M>(simd, columns[j]);
-                    }
-                    for i in 0..M {
-                        for j in 0..M {
+                    let [left, right] = transposed(halves);
+                    let y = [outputs::<E, S>(simd, left), outputs::<E, S>(simd, right)];
+                    for i in 0..2 {
+                        for j in 0..2 {
                             let place = places[i][j];
                             if place == NONE {
                                 continue;
