@@ -13,7 +13,9 @@ struct Updated {
 INLINE Updated update(const Side& side, real top, real log_sum, real weight, real old) {
     if (old != old) old = -top;
     const real marginal = weight > 0 ? weight * power2(old + log_sum) : 0;
-    const real prescribed = side.tau < 1 ? weight * power2(-old * relief(side.tau)) : weight;
+    // Without weight the power may overflow: then nothing is prescribed.
+    const real tilt = weight > 0 && side.tau < 1 ? power2(-old * relief(side.tau)) : 1;
+    const real prescribed = weight * tilt;
     const real exact = -side.tau * log_sum;
     real potential = side.omega == 1 ? exact : fused(side.omega, exact - old, old);
     if (side.omega == 0) potential = old;

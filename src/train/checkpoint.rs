@@ -130,13 +130,29 @@ fn read<C: DeserializeOwned>(path: &Path) -> Result<Payload<C>> {
     let refuse = |problem| Error::checkpoint(path, problem);
     let payload = payload(&bytes).map_err(refuse)?;
     let (contents, read): (Payload<C>, usize) =
-        bincode::serde::decode_from_slice(payload, bincode::config::standard())
-            .map_err(|e| refuse(CheckpointProblem::Contents(e.to_string())))?;
+        decode(payload).map_err(|e| refuse(CheckpointProblem::Contents(e.to_string())))?;
     if read != payload.len() {
         let rest = format!("{} bytes are left over", payload.len() - read);
         return Err(refuse(CheckpointProblem::Contents(rest)));
     }
     Ok(contents)
+}
+
+/// The contents of a payload, and how many bytes they took. Lengths in it are held to what a payload of
+/// its size can decode to, so that a forged one does not ask for memory without bounds.
+fn decode<C: DeserializeOwned>(
+    payload: &[u8],
+) -> std::result::Result<(Payload<C>, usize), bincode::error::DecodeError> {
+    let config = bincode::config::standard();
+    match payload.len() {
+        0..=0x10_0000 => {
+            bincode::serde::decode_from_slice(payload, config.with_limit::<{ 1 << 24 }>())
+        }
+        0..=0x1000_0000 => {
+            bincode::serde::decode_from_slice(payload, config.with_limit::<{ 1 << 32 }>())
+        }
+        _ => bincode::serde::decode_from_slice(payload, config.with_limit::<{ 1 << 44 }>()),
+    }
 }
 
 /// The verified payload of a file's bytes.

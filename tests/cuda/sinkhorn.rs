@@ -233,6 +233,30 @@ fn zero_weights_far_points_and_small_epsilon() {
     }
 }
 
+/// Points of weight zero on the spot of a far point that has weight: exp(−f / λ) overflows there.
+#[test]
+fn zero_weights_under_strong_relaxation() {
+    let device = device();
+    let [mut x, mut y] = clouds(Data::Normal, 5, 12, 14, 1);
+    let (mut a, mut b) = (weights(6, 12, 1.0), weights(7, 14, 1.0));
+    (x[0], x[1], y[0], y[1]) = (40.0, -40.0, -40.0, 40.0);
+    (a[1], b[1]) = (0.0, 0.0);
+    let (xs, ys) = (rounded::<f32>(&x), rounded::<f32>(&y));
+    for tau in [0.1, 0.5] {
+        let kl = Relaxation::Kl { tau };
+        let exact = Discrete::clouds(&SqEuclidean, &x, &y, 1).unwrap();
+        let exact = exact.with_source_weights(&a).unwrap().with_target_weights(&b).unwrap();
+        let exact = exact.relaxed(kl, kl).unwrap();
+        let single = Discrete::clouds(&SqEuclidean, &xs, &ys, 1).unwrap();
+        let single = single.with_source_weights(&rounded(&a)).unwrap();
+        let single = single.with_target_weights(&rounded(&b)).unwrap().relaxed(kl, kl).unwrap();
+        for form in [Form::Auto, Form::Online] {
+            agree(&device, &to(1.0, 1e-9, form), &exact, &exact, 1e-6);
+            agree(&device, &to(1.0, 1e-3, form), &single, &exact, 1e-2);
+        }
+    }
+}
+
 #[test]
 fn limits_and_bad_input() {
     let device = device();
