@@ -148,7 +148,7 @@ fn decode<C: DeserializeOwned>(
         0..=0x10_0000 => {
             bincode::serde::decode_from_slice(payload, config.with_limit::<{ 1 << 24 }>())
         }
-        0..=0x1000_0000 => {
+        0x10_0001..=0x1000_0000 => {
             bincode::serde::decode_from_slice(payload, config.with_limit::<{ 1 << 32 }>())
         }
         _ => bincode::serde::decode_from_slice(payload, config.with_limit::<{ 1 << 44 }>()),
