@@ -78,8 +78,9 @@ fn with_layer<S: Serialize + DeserializeOwned>(
 fn fits<S: DeserializeOwned>(table: &Table) -> std::result::Result<S, String> {
     table.clone().try_into().map_err(|e: toml::de::Error| {
         let said = e.to_string().trim().replace('\n', " ");
-        // serde names the variant that it does not know, and then those that there are.
-        let mut named = said.split('`').skip(1).step_by(2);
+        // The variant that is not known is named, then those that there are, then the place.
+        let variants = said.rsplit_once(" in `").map_or(&said[..], |(variants, _)| variants);
+        let mut named = variants.split('`').skip(1).step_by(2);
         let variant = said.contains("unknown variant").then(|| named.next()).flatten();
         let known = variant.and_then(|v| nearest(v, named));
         known.map(|k| format!("{said}; did you mean `{k}`?")).unwrap_or(said)
