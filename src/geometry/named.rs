@@ -1,4 +1,4 @@
-//! Costs without parameters are written as their names, which every format can hold.
+//! Costs without parameters: their names in text, nothing in binary formats, where their type says all.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -13,12 +13,20 @@ macro_rules! by_name {
             }
             impl Serialize for $cost {
                 fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                    Name::$cost.serialize(to)
+                    if to.is_human_readable() {
+                        Name::$cost.serialize(to)
+                    } else {
+                        ().serialize(to)
+                    }
                 }
             }
             impl<'de> Deserialize<'de> for $cost {
                 fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                    Name::deserialize(from).map(|Name::$cost| $cost)
+                    if from.is_human_readable() {
+                        Name::deserialize(from).map(|Name::$cost| $cost)
+                    } else {
+                        <()>::deserialize(from).map(|()| $cost)
+                    }
                 }
             }
         };

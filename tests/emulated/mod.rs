@@ -1,6 +1,5 @@
 //! A device for tests: emulated, or the machine's own with `BRENIER_CUDA=real`, then with kernels that
 //! NVRTC compiles if `BRENIER_NVRTC` is set.
-#![allow(dead_code)]
 
 use std::ops::Deref;
 
