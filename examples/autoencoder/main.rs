@@ -37,6 +37,15 @@ use perception::Perception;
 use session::{Scores, Session, Trained};
 use sets::Set;
 
+const ABOUT: &str = "\
+| name | what it is |
+|---|---|
+| images | held-out images over their reconstructions |
+| l2 | mean squared error of a pixel, of numbers in [−1, 1] |
+| lpips | perceptual distance to the image itself, LPIPS of AlexNet |
+| frechet | Fréchet distance of AlexNet's features between reconstructions and images; less is better |
+";
+
 /// Auto-encoders with and without a potential.
 #[derive(Parser)]
 struct Arguments {
@@ -169,7 +178,7 @@ impl Run<'_> {
         let folder = common.out("autoencoder").join(&name);
         let settings = serde_json::to_string(&(name, common.preset, &game))?;
         let session =
-            Session { seed: *seed, ..Session::new(common, folder.clone(), game, settings) };
+            Session { seed: *seed, ..Session::new(common, folder.clone(), game, settings, ABOUT) };
         let samples = Samples::<N>::new(train.rows(PixelRange::Symmetric))?;
         let drawn = Sampled::new(samples.clone(), samples, session.game.batch)?;
         let start = |f, t| not_ae_init(&config, f, t);

@@ -47,6 +47,19 @@ use networks::{Sizes, Small};
 use options::{Common, Preset};
 use session::Session;
 
+const ABOUT: &str = "\
+| name | what it is |
+|---|---|
+| images | held-out digits of the source over what the averaged map makes of them over held-out targets |
+| cost | mean ½‖x − T(x)‖² |
+| colour_kept | share of images whose hue moved by less than 0.1 of the circle |
+| right | share that a classifier takes for the digit it should be |
+| frechet | Fréchet distance of the classifier's features to those of held-out targets; less is better |
+| conditional_variance | E Var(T(x, z) given x): how much the images of one digit differ |
+| square_distance | mean ‖x − T(x, z)‖² |
+| target_used | share of the target on which the potential is 0: mass that incomplete transport uses |
+";
+
 /// Coloured digits.
 #[derive(Parser)]
 struct Arguments {
@@ -129,7 +142,7 @@ fn all<S: Sizes>(a: &Arguments) -> anyhow::Result<()> {
         let name = number.map_or(name.clone(), |n| format!("{name}-{n}"));
         let game = common.game(S::GAME);
         let settings = serde_json::to_string(&(&name, common.preset, common.seed, &game))?;
-        let session = Session::new(common, out.join(name), game, settings);
+        let session = Session::new(common, out.join(name), game, settings, ABOUT);
         let data = [Coloured(source.images.clone()), Coloured(target.images.clone())];
         Ok(Arm { session, judge: &judge, data, weight_before: 1.0 })
     };

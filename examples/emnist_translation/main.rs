@@ -14,12 +14,14 @@
 //!   the statistics of the letters, made once;
 //! - `runs/METHOD-sSEED/`: `settings.json`, `log.csv`, `checkpoint.bin`, `velocity-STEP.safetensors`,
 //!   `scores-STEP.json`, `images-STEP.svg`;
+//! - with `--alexnet FILE` (`lpips_alex.safetensors`), scores have Fréchet distances of its features too;
 //! - `scores.csv`: a line a score; the table of means over seeds is printed;
 //! - `report.html`: the tables, and pictures and curves of all runs.
 
 mod data;
 mod features;
 mod fields;
+mod perceived;
 mod scores;
 mod settings;
 mod training;
@@ -34,6 +36,8 @@ use clap::{Args, Parser, Subcommand};
 use data::{Emnist, PIXELS};
 use features::Features;
 use fields::{Choice, Field, Perceptron, UNet};
+use perceived::Perceived;
+use scores::Judges;
 use settings::Settings;
 
 /// Digits to letters by flow matching.
@@ -80,6 +84,9 @@ struct Common {
     /// The velocity field; runs of the U-Net are named METHOD-unet.
     #[arg(long, value_enum, default_value_t = Choice::Mlp)]
     field: Choice,
+    /// AlexNet in the form of LPIPS (safetensors): Fréchet distances of its features too.
+    #[arg(long)]
+    alexnet: Option<PathBuf>,
     /// Where results go.
     #[arg(long, default_value = "target/emnist")]
     out: PathBuf,
@@ -109,6 +116,13 @@ fn file(name: &Path) -> PathBuf {
     }
 }
 
+fn judges(common: &Common, data: &Emnist) -> anyhow::Result<Judges> {
+    let features = Features::new(data, &common.out)?;
+    let reference = features.reference(data, &common.out)?;
+    let perceived = common.alexnet.as_ref().map(|w| Perceived::load(w, data)).transpose()?;
+    Ok(Judges { features, reference, perceived })
+}
+
 fn train<V: Field>(common: &Common, configs: &[PathBuf], seeds: &[u64]) -> anyhow::Result<()> {
     let files: Vec<PathBuf> = configs.iter().map(|c| file(c)).collect();
     let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
@@ -117,17 +131,15 @@ fn train<V: Field>(common: &Common, configs: &[PathBuf], seeds: &[u64]) -> anyho
         settings.method.name += "-unet";
     }
     let data = Emnist::read(&common.data)?;
-    let features = Features::new(&data, &common.out)?;
-    let reference = features.reference(&data, &common.out)?;
-    println!("the classifier knows {:.1} % of the test letters", 100.0 * reference.accuracy);
+    let judges = judges(common, &data)?;
+    println!("the classifier knows {:.1} % of the test letters", 100.0 * judges.reference.accuracy);
     for &seed in seeds {
         let folder = common.out.join("runs").join(format!("{}-s{seed}", settings.method.name));
         let last = settings.training.steps;
         let sides = (&data.train_digits, &data.train_letters);
         training::train::<PIXELS, V>(&settings, seed, sides, &folder, &mut |_| Ok(()))?;
         if scores::read(&folder, last)?.is_none() {
-            let by = (&features, &reference);
-            scores::evaluate::<V>(&settings, (seed, last), &data, by, &folder)?;
+            scores::evaluate::<V>(&settings, (seed, last), &data, &judges, &folder)?;
         }
     }
     let tables = scores::tables(&common.out)?;
@@ -155,10 +167,8 @@ fn eval<V: Field>(common: &Common, run: &Path, step: u64) -> anyhow::Result<()> 
     let seed = name.rsplit_once("-s").and_then(|(_, s)| s.parse().ok());
     let seed = seed.context("the name of the folder of a run ends with -sSEED")?;
     let data = Emnist::read(&common.data)?;
-    let features = Features::new(&data, &common.out)?;
-    let reference = features.reference(&data, &common.out)?;
-    let by = (&features, &reference);
-    let record = scores::evaluate::<V>(&settings, (seed, step), &data, by, run)?;
+    let judges = judges(common, &data)?;
+    let record = scores::evaluate::<V>(&settings, (seed, step), &data, &judges, run)?;
     println!("{}", serde_json::to_string_pretty(&record)?);
     Ok(())
 }
@@ -198,6 +208,7 @@ mod tests {
             data: data.into(),
             sets: sets.iter().chain(&["evaluation.euler_steps=2"]).map(|s| (*s).into()).collect(),
             field: Choice::Mlp,
+            alexnet: None,
             out: folder.path().into(),
         };
         train::<Perceptron>(&common, &["uot-fm".into()], &[3]).unwrap();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{grid, Emnist, PAIRS, PIXELS};
 use crate::features::{Features, Reference};
 use crate::fields::Field;
+use crate::perceived::Perceived;
 use crate::settings::Settings;
 use crate::training::stored;
 
@@ -27,6 +28,15 @@ pub struct Record {
     pub frechet_mean: f64,
     /// Of all images to all test letters.
     pub frechet_overall: f64,
+    /// The first four on the features of AlexNet, if its weights are given.
+    #[serde(default)]
+    pub alexnet_0_o: Option<f64>,
+    #[serde(default)]
+    pub alexnet_1_i: Option<f64>,
+    #[serde(default)]
+    pub alexnet_8_b: Option<f64>,
+    #[serde(default)]
+    pub alexnet_mean: Option<f64>,
     /// Part of the images that the classifier takes for the right letter.
     pub right: f64,
     /// mean |T(x) − x|² / 256.
@@ -40,6 +50,17 @@ impl Record {
     fn by_pair(&self) -> [f64; 3] {
         [self.frechet_0_o, self.frechet_1_i, self.frechet_8_b]
     }
+
+    fn perceived(&self) -> [Option<f64>; 4] {
+        [self.alexnet_0_o, self.alexnet_1_i, self.alexnet_8_b, self.alexnet_mean]
+    }
+}
+
+/// What images are judged by.
+pub struct Judges {
+    pub features: Features,
+    pub reference: Reference,
+    pub perceived: Option<Perceived>,
 }
 
 /// Where the picture of a step is.
@@ -52,20 +73,22 @@ pub fn evaluate<V: Field>(
     settings: &Settings,
     (seed, step): (u64, u64),
     data: &Emnist,
-    (features, reference): (&Features, &Reference),
+    judges: &Judges,
     folder: &Path,
 ) -> anyhow::Result<Record> {
+    let Judges { features, reference, perceived } = judges;
     let mut v: V = build(Key::new(0));
     weights::load(&stored(folder, step), &mut v)?;
     let digits = &data.test_digits;
     let x = points::<PIXELS>(digits.images.clone())?;
     let moved = path_energy(&v, &settings.integration(), &x, &())?;
     let image = |i: usize| &moved.end[i * PIXELS..(i + 1) * PIXELS];
-    let mut by_pair = [0.0; 3];
-    for (pair, distance) in by_pair.iter_mut().enumerate() {
+    let (mut by_pair, mut alexnet) = ([0.0; 3], [None; 3]);
+    for pair in 0..3 {
         let of = (0..digits.count()).filter(|i| digits.pairs[*i] == pair);
         let images: Vec<f32> = of.flat_map(image).copied().collect();
-        *distance = features.statistics(&images)?.distance(&reference.by_pair[pair])?;
+        by_pair[pair] = features.statistics(&images)?.distance(&reference.by_pair[pair])?;
+        alexnet[pair] = perceived.as_ref().map(|p| p.distance(&images, pair)).transpose()?;
     }
     let classes = features.classes(&moved.end)?.into_iter().zip(&digits.pairs);
     let right = classes.filter(|(class, pair)| *class == 3 + **pair).count();
@@ -79,6 +102,10 @@ pub fn evaluate<V: Field>(
         frechet_8_b: by_pair[2],
         frechet_mean: by_pair.iter().sum::<f64>() / 3.0,
         frechet_overall: features.statistics(&moved.end)?.distance(&reference.overall)?,
+        alexnet_0_o: alexnet[0],
+        alexnet_1_i: alexnet[1],
+        alexnet_8_b: alexnet[2],
+        alexnet_mean: alexnet.into_iter().sum::<Option<f64>>().map(|all| all / 3.0),
         right: right as f64 / digits.count() as f64,
         transport_cost: squares.sum::<f64>() / digits.images.len() as f64,
         path_energy: moved.energy / PIXELS as f64,
@@ -135,7 +162,8 @@ pub fn tables(out: &Path) -> anyhow::Result<String> {
     let pairs = PAIRS.map(|(_, _, name)| name).join(" | ");
     let mut table = format!(
         "| method | step | seeds | {pairs} | mean | overall | right letter | transport cost | \
-         evaluations |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+         evaluations | AlexNet: {pairs} | mean |\n|{}\n",
+        "---|".repeat(15)
     );
     for same in records.chunk_by(|a, b| (&a.method, a.step) == (&b.method, b.step)) {
         let mean = |of: &dyn Fn(&Record) -> f64| {
@@ -154,6 +182,11 @@ pub fn tables(out: &Path) -> anyhow::Result<String> {
             &|r| r.evaluations,
         ];
         rest.iter().for_each(|of| table += &format!("| {} ", mean(of)));
+        for k in 0..4 {
+            let all: Option<Vec<f64>> = same.iter().map(|r| r.perceived()[k]).collect();
+            let mean = all.and_then(MeanDeviation::of).map_or("–".into(), |m| m.to_string());
+            table += &format!("| {mean} ");
+        }
         table += "|\n";
     }
     Ok(table)

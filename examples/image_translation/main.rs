@@ -39,6 +39,16 @@ use options::{Common, Game, Preset};
 use pairs::{idx, Pair, EMOJI};
 use session::{Scores, Session, Trained};
 
+const ABOUT: &str = "\
+| name | what it is |
+|---|---|
+| images | held-out sources over what the averaged map makes of them over targets |
+| l2 | mean squared distance of a pixel to the source, of numbers in [−1, 1] |
+| lpips | perceptual distance to the source, LPIPS of AlexNet |
+| l2_partner, lpips_partner | the same to the true partner, where sets are paired; training sees no pair |
+| frechet | Fréchet distance of AlexNet's features to those of held-out targets; less is better |
+";
+
 /// Transport between sets of images.
 #[derive(Parser)]
 struct Arguments {
@@ -147,7 +157,7 @@ where
     let config = NotConfig { cost: game.cost()?, map_steps, source: parts, map, potential };
     let settings = serde_json::to_string(&(name, common.preset, common.seed, &game))?;
     let folder = common.out("image_translation").join(name);
-    let session = Session::new(common, folder.clone(), game, settings);
+    let session = Session::new(common, folder.clone(), game, settings, ABOUT);
     let [p, q] = [source, target].map(|i| Samples::<N>::new(i.rows(PixelRange::Symmetric)));
     let drawn = Sampled::new(p?, q?, session.game.batch)?;
     let start = |f, t| not_init(&config, f, t);

@@ -30,14 +30,23 @@ pub struct Session {
     pub resume: bool,
     pub init_from: Option<PathBuf>,
     pub seed: u64,
+    /// What the scores and the rows of pictures are, for the reader of the report.
+    pub about: &'static str,
 }
 
 impl Session {
-    pub fn new(common: &Common, folder: PathBuf, game: Game, settings: String) -> Self {
+    pub fn new(
+        common: &Common,
+        folder: PathBuf,
+        game: Game,
+        settings: String,
+        about: &'static str,
+    ) -> Self {
         Self {
             folder,
             game,
             settings,
+            about,
             looks: 10,
             resume: common.resume,
             init_from: common.init_from.clone(),
@@ -117,6 +126,7 @@ impl Session {
         checkpoint::save(&saved, &state, &self.settings, training)?;
         weights::save(&self.folder.join("map.safetensors"), &state.average)?;
         Report::new(&self.folder.display().to_string())
+            .markdown("What is shown", self.about)
             .csv("Scores of the averaged map", self.folder.join("scores.csv"))?
             .pictures(&self.folder)?
             .heading("Readings of steps")

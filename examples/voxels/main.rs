@@ -42,6 +42,19 @@ use options::{Common, Game, Preset};
 use session::{Scores, Session, Trained};
 use volumes::{brightness, grey_volumes, picture, Coloured, Rotation, NUMBERS, VOXELS};
 
+const ABOUT: &str = "\
+| name | what it is |
+|---|---|
+| volumes | five held-out volumes, each beside its image, from the front and from above |
+| cost | mean ½‖x − T(x)‖² |
+| colour_kept | share of volumes whose hue moved by less than 0.1 of the circle |
+| hue_distance | mean distance of hues |
+| target | share that a classifier takes for the target's digit |
+| source | share that it still takes for the source's |
+| yellow, red, blue, green | the share called target, of the volumes of each colour |
+| frechet | Fréchet distance of the classifier's features to those of held-out targets; less is better |
+";
+
 /// Coloured digits in three dimensions.
 #[derive(Parser)]
 struct Arguments {
@@ -196,7 +209,7 @@ where
     let settings = (a.from, a.to, rotation, common.preset, common.seed, &game);
     let settings = serde_json::to_string(&settings)?;
     let folder = out.join(format!("{}to{}-{name}", a.from, a.to));
-    let session = Session::new(common, folder.clone(), game, settings);
+    let session = Session::new(common, folder.clone(), game, settings, ABOUT);
     let (p, q) = (side(&digits, a.from), side(&digits, a.to));
     let data = Sampled::new(p, q, session.game.batch)?;
     let start = |f, t| not_init(&config, f, t);
