@@ -14,9 +14,6 @@ of divergences have to agree to 1e-3, and norms of gradients to 1e-2. Prints a M
 """
 
 import argparse
-import datetime
-import importlib.metadata
-import json
 import pathlib
 import statistics
 import subprocess
@@ -34,6 +31,7 @@ from ott.neural.methods import monge_gap
 from ott.neural.networks import potentials
 from ott.tools import sinkhorn_divergence
 
+import record
 import steps
 
 # Name: what, dimension, points of each side, calls in a round.
@@ -188,21 +186,12 @@ def main():
     ours = Ours(args.ours or steps.build_ours("peer_divergence"))
     rows = [compare(name, ours, args.rounds) for name in args.cases]
     ours.close()
-    print(f"2 threads, wall-clock time, {args.rounds} rounds, {steps.cpu_name()}\n")
+    print(f"2 threads, wall-clock time, {args.rounds} rounds, {record.cpu_name()}\n")
     print("\n".join(table(rows)))
     if args.record:
         names = ("jax", "jaxlib", "ott-jax", "numpy")
-        record = {
-            "date": datetime.date.today().isoformat(),
-            "cpu": steps.cpu_name(),
-            "versions": {p: importlib.metadata.version(p) for p in names},
-            "threads": 2,
-            "clock": "wall",
-            "rounds": args.rounds,
-            "cases": rows,
-        }
-        with open(args.record, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        settings = {"threads": 2, "clock": "wall", "rounds": args.rounds}
+        record.append(args.record, names, **settings, cases=rows)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,6 @@ within a round, ours over theirs. Costs have to agree to 1e-9. Prints a Markdown
 """
 
 import argparse
-import datetime
-import importlib.metadata
-import json
 import os
 import pathlib
 import statistics
@@ -29,6 +26,7 @@ import numpy as np
 import ot
 from scipy.optimize import linear_sum_assignment
 
+import record
 import steps
 
 # Name: dimension, points of each side, calls in a round, whether weights are equal.
@@ -154,21 +152,11 @@ def main():
     ours = Ours(steps.build_ours("peer_exact"))
     rows = [compare(name, ours, args.rounds, not args.no_scipy) for name in args.cases]
     ours.close()
-    print(f"1 thread, CPU time, {args.rounds} rounds, {steps.cpu_name()}\n")
+    print(f"1 thread, CPU time, {args.rounds} rounds, {record.cpu_name()}\n")
     print("\n".join(table(rows)))
     if args.record:
-        versions = {p: importlib.metadata.version(p) for p in ("POT", "numpy", "scipy")}
-        record = {
-            "date": datetime.date.today().isoformat(),
-            "cpu": steps.cpu_name(),
-            "versions": versions,
-            "threads": 1,
-            "clock": "cpu",
-            "rounds": args.rounds,
-            "cases": rows,
-        }
-        with open(args.record, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        settings = {"threads": 1, "clock": "cpu", "rounds": args.rounds}
+        record.append(args.record, ("POT", "numpy", "scipy"), **settings, cases=rows)
 
 
 if __name__ == "__main__":

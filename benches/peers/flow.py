@@ -9,12 +9,10 @@ theirs. Prints a Markdown table and, with --record, appends one line of JSON.
 """
 
 import argparse
-import datetime
-import importlib.metadata
-import json
 import statistics
 import sys
 
+import record
 import steps
 
 # Repeats in a round, and the ratio to stay under.
@@ -62,19 +60,12 @@ def main():
         )
     ours.close()
     torch.close()
-    print(f"1 thread, CPU time, {args.rounds} rounds, {steps.cpu_name()}\n")
+    print(f"1 thread, CPU time, {args.rounds} rounds, {record.cpu_name()}\n")
     print("\n".join(steps.table(rows)))
     if args.record:
         packages = ("torch", "torchcfm", "POT", "numpy")
-        record = {
-            "date": datetime.date.today().isoformat(),
-            "cpu": steps.cpu_name(),
-            "versions": {p: importlib.metadata.version(p) for p in packages},
-            "rounds": args.rounds,
-            "cases": rows,
-        }
-        with open(args.record, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        settings = {"threads": 1, "clock": "cpu", "rounds": args.rounds}
+        record.append(args.record, packages, **settings, cases=rows)
 
 
 def round_to(value):

@@ -8,12 +8,11 @@ of the side before come to rest. The ratio of a round is ours over the form with
 """
 
 import argparse
-import datetime
-import json
 import statistics
 import time
 
 import convolution  # noqa: F401 (its cases and settings)
+import record
 import steps
 
 FORMS = {
@@ -74,7 +73,7 @@ def main():
     rows = [summary(c, measure(servers, c, args.rounds)) for c in args.cases.split(",")]
     for server in servers:
         server.close()
-    print(f"{args.threads} threads, wall time, {args.rounds} rounds, {steps.cpu_name()}\n")
+    print(f"{args.threads} threads, wall time, {args.rounds} rounds, {record.cpu_name()}\n")
     print(f"| case | ours | {' | '.join(FORMS)} | ratio to the best | min..max |")
     print(f"| --- |{' ---: |' * (len(FORMS) + 3)}")
     for row in rows:
@@ -82,17 +81,8 @@ def main():
         low, high = min(row["ratios"]), max(row["ratios"])
         print(f"| {row['case']} | {ms} | {row['ratio']:.3f} | {low:.3f}..{high:.3f} |")
     if args.record:
-        record = {
-            "date": datetime.date.today().isoformat(),
-            "cpu": steps.cpu_name(),
-            "versions": steps.versions(python),
-            "threads": args.threads,
-            "clock": "wall",
-            "rounds": args.rounds,
-            "cases": rows,
-        }
-        with open(args.record, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        settings = {"threads": args.threads, "clock": "wall", "rounds": args.rounds}
+        record.append(args.record, steps.versions(python), **settings, cases=rows)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ set that the kernel saw; what the process held before the case, its code and lib
 """
 
 import argparse
-import datetime
-import json
 import os
 import pathlib
 import re
 
 import convolution
+import record
 import steps
 from images import FORMS
 
@@ -52,17 +51,8 @@ def main():
         server.close()
         print(f"{side}: {peaks[side]['peak']} MiB, {peaks[side]['before']} before the case")
     if args.record:
-        record = {
-            "date": datetime.date.today().isoformat(),
-            "cpu": steps.cpu_name(),
-            "versions": steps.versions(python),
-            "case": args.case,
-            "steps": args.steps,
-            "threads": args.threads,
-            "MiB": peaks,
-        }
-        with open(args.record, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        settings = {"case": args.case, "steps": args.steps, "threads": args.threads}
+        record.append(args.record, steps.versions(python), **settings, MiB=peaks)
 
 
 if __name__ == "__main__":

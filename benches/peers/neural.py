@@ -12,14 +12,12 @@ start is printed for both. Prints a Markdown table and, with --record, appends o
 """
 
 import argparse
-import datetime
-import importlib.metadata
-import json
 import os
 import pathlib
 import statistics
 import sys
 
+import record
 import steps
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -104,22 +102,13 @@ def main():
     rows = [measure(ours, theirs, case, args.rounds) for case in args.cases]
     ours.close()
     theirs.close()
-    print(f"{args.threads} thread(s), wall time, {args.rounds} rounds, {steps.cpu_name()}\n")
+    print(f"{args.threads} thread(s), wall time, {args.rounds} rounds, {record.cpu_name()}\n")
     print("\n".join(table(rows)))
     if args.record:
         names = ("ott-jax", "jax", "jaxlib", "jaxopt", "flax", "optax", "numpy")
-        record = {
-            "date": datetime.date.today().isoformat(),
-            "ours": "other" if args.ours else "peer_neural",
-            "cpu": steps.cpu_name(),
-            "versions": {name: importlib.metadata.version(name) for name in names},
-            "threads": args.threads,
-            "clock": "wall",
-            "rounds": args.rounds,
-            "cases": rows,
-        }
-        with open(args.record, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        settings = {"threads": args.threads, "clock": "wall", "rounds": args.rounds}
+        settings["ours"] = "other" if args.ours else "peer_neural"
+        record.append(args.record, names, **settings, cases=rows)
 
 
 if __name__ == "__main__":

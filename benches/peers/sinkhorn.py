@@ -13,9 +13,7 @@ turn, round after round; what counts is the ratio within a round, theirs over ou
 """
 
 import argparse
-import datetime
 import functools
-import importlib.metadata
 import json
 import math
 import os
@@ -34,6 +32,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import numpy as np
 
+import record
 import steps
 
 warnings.filterwarnings("ignore")
@@ -459,13 +458,10 @@ def main():
         row = rows[-1]
         print("\n".join(list(table([row]))[-1:]), {k: f"{v:.1e}" for k, v in row["errors"].items()}, flush=True)
         if args.record:
-            versions = {p: importlib.metadata.version(p) for p in ("POT", "numpy", "ott-jax", "jax")}
-            record = {"date": datetime.date.today().isoformat(), "cpu": steps.cpu_name()}
-            record |= {"versions": versions, "threads": THREADS, "clock": "wall"} | row
-            with open(args.record, "a") as file:
-                file.write(json.dumps(record) + "\n")
+            packages = ("POT", "numpy", "ott-jax", "jax")
+            record.append(args.record, packages, threads=THREADS, clock="wall", **row)
     ours.close()
-    print(f"\n{THREADS} threads, wall time, {steps.cpu_name()}\n")
+    print(f"\n{THREADS} threads, wall time, {record.cpu_name()}\n")
     print("\n".join(table(rows)))
 
 

@@ -11,17 +11,17 @@ Markdown table and, with --record, appends one line of JSON. Needs the standard 
 """
 
 import argparse
-import datetime
 import json
 import math
 import os
 import pathlib
-import platform
 import shlex
 import statistics
 import subprocess
 import sys
 import venv
+
+import record
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -138,14 +138,6 @@ def output(*command):
         return None
 
 
-def cpu_name():
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def versions(python):
     code = "import platform, importlib.metadata as m; print(platform.python_version(), %s)"
     found = output(python, "-c", code % 'm.version("torch"), m.version("numpy")')
@@ -183,21 +175,12 @@ def main():
     torch.close()
     targets = TARGETS.get((args.threads, args.clock), {})
     rows = [summary(case, times[case], targets.get(case)) for case in args.cases]
-    print(f"{args.threads} thread(s), {args.clock} time, {args.rounds} rounds, {cpu_name()}\n")
+    print(f"{args.threads} thread(s), {args.clock} time, {args.rounds} rounds, {record.cpu_name()}\n")
     print("\n".join(table(rows)))
     if args.record:
-        record = {
-            "date": datetime.date.today().isoformat(),
-            "ours": "other" if args.ours else BENCH,
-            "cpu": cpu_name(),
-            "versions": versions(python),
-            "threads": args.threads,
-            "clock": args.clock,
-            "rounds": args.rounds,
-            "cases": rows,
-        }
-        with open(args.record, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        settings = {"threads": args.threads, "clock": args.clock, "rounds": args.rounds}
+        settings["ours"] = "other" if args.ours else BENCH
+        record.append(args.record, versions(python), **settings, cases=rows)
 
 
 if __name__ == "__main__":
