@@ -7,8 +7,10 @@
 //! of which keep a tile of sums in registers. No sum depends on the number of threads.
 
 mod geometry;
+mod memory;
 mod panels;
 mod phases;
+pub(crate) mod planes;
 mod products;
 mod rows;
 mod sweep;

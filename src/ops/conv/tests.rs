@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// y[o, p] by the formula; channels last.
-fn naive<E: Real>(c: &Convolution, x: &[E], w: &[E]) -> Vec<f64> {
+pub(super) fn naive<E: Real>(c: &Convolution, x: &[E], w: &[E]) -> Vec<f64> {
     let (out, [_, inputs, ..]) = (c.output_size(), c.weight_shape());
     let mut y = Vec::new();
     for sample in x.chunks_exact(c.input_len()) {
@@ -42,7 +42,7 @@ fn naive<E: Real>(c: &Convolution, x: &[E], w: &[E]) -> Vec<f64> {
     y
 }
 
-fn normal<E: Real>(key: Key, n: usize) -> Vec<E> {
+pub(super) fn normal<E: Real>(key: Key, n: usize) -> Vec<E> {
     key.normal(n).into_iter().map(|v| E::of(f64::from(v))).collect()
 }
 
@@ -126,10 +126,9 @@ fn sweeps_agree_with_loops() {
     agrees::<f64>(1e-14);
 }
 
-/// As above, for every instruction set that this processor has, on one thread, where loops over chunks
+/// Runs `each` for every instruction set that this processor has, on one thread, where loops over chunks
 /// stay on the thread that asked.
-#[test]
-fn every_instruction_set_agrees() {
+pub(super) fn every_arch(each: impl Fn() + Sync) {
     let mut all = vec![Arch::Scalar];
     #[cfg(target_arch = "x86_64")]
     {
@@ -140,11 +139,18 @@ fn every_instruction_set_agrees() {
     for arch in all {
         pool.install(|| {
             ASKED.set(Some(arch));
-            agrees::<f32>(3e-6);
-            agrees::<f64>(1e-14);
+            each();
             ASKED.set(None);
         });
     }
+}
+
+#[test]
+fn every_instruction_set_agrees() {
+    every_arch(|| {
+        agrees::<f32>(3e-6);
+        agrees::<f64>(1e-14);
+    });
 }
 
 #[test]

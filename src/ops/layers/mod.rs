@@ -24,6 +24,7 @@
 mod affine;
 mod arrange;
 mod attention;
+mod border;
 mod convolution;
 mod dropout;
 mod embed;

@@ -10,12 +10,19 @@ use crate::ops::Real;
 const LEAST: usize = 48;
 const MOST: usize = 96;
 const FIT: usize = 8192;
+/// Numbers by which rows and planes are apart that would else be a power of two apart and fall into the same
+/// sets of the first-level cache: a cache line.
+const APART: usize = 16;
+/// Numbers of rows from which so few of them fill a set that it matters.
+const LONG: usize = 128;
 
 /// A convolution of stride 1, cut into tiles of outputs that are sums over 4 × 4 inputs.
 #[derive(Clone, Copy)]
 pub(super) struct Grid {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
+    /// Numbers from the transformed inputs of a position to those of the next.
+    pub(super) pitch: usize,
     /// Depth, height and width of the input.
     pub(super) from: [usize; 3],
     /// Of the output.
@@ -34,7 +41,9 @@ impl Grid {
         let (to, side) = (c.output_size(), 5 - c.kernel[1]);
         let tiles = [to[1].div_ceil(side), to[2].div_ceil(side)];
         let (from, padding, depth) = (c.size, c.padding, c.kernel[0]);
-        Self { inputs: c.inputs, outputs: c.outputs, from, to, padding, depth, side, tiles }
+        let (inputs, outputs) = (c.inputs, c.outputs);
+        let pitch = inputs + if inputs.is_multiple_of(LONG) { APART } else { 0 };
+        Self { inputs, outputs, pitch, from, to, padding, depth, side, tiles }
     }
 
     /// Of the adjoint, a convolution with the reversed kernel.
@@ -89,5 +98,15 @@ impl Block<'_> {
     /// Rows of the transformed inputs, and of the outputs.
     pub(super) fn rows(&self) -> [usize; 2] {
         [self.pitch * self.grid.from[0], self.pitch * self.grid.to[0]]
+    }
+
+    /// Numbers from a point of the transformed inputs to the next.
+    pub(super) fn plane_in(&self) -> usize {
+        self.rows()[0] * self.grid.pitch + APART
+    }
+
+    /// Of the transformed outputs, with rows of `width` numbers.
+    pub(super) fn plane_out(&self, width: usize) -> usize {
+        self.rows()[1] * width + APART
     }
 }
