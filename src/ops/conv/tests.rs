@@ -167,11 +167,21 @@ fn extras_are_what_they_say() {
     }
 }
 
+/// Batches, and single samples that threads share: bands of positions, strips of tiles, bands of depths.
 #[test]
 fn sums_do_not_depend_on_threads() {
-    let c = Convolution::image(8, 24, [9, 9], [3, 3]).padding(1);
+    let image = Convolution::image;
+    do_not_depend_on_threads(image(8, 24, [9, 9], [3, 3]).padding(1), 11);
+    do_not_depend_on_threads(image(3, 24, [20, 20], [3, 3]).padding(1), 1);
+    do_not_depend_on_threads(image(12, 24, [24, 24], [3, 3]).padding(1).stride(2).groups(2), 1);
+    do_not_depend_on_threads(image(16, 24, [25, 16], [3, 3]).padding(1), 1);
+    do_not_depend_on_threads(Convolution::volume(16, 24, [7, 6, 7], [3; 3]).padding(1), 2);
+    do_not_depend_on_threads(Convolution::volume(16, 16, [4, 6, 7], [3; 3]).padding(2), 1);
+}
+
+fn do_not_depend_on_threads(c: Convolution, n: usize) {
     let [x, g, w] = Key::new(3).split();
-    let (x, g) = (normal::<f32>(x, 11 * c.input_len()), normal::<f32>(g, 11 * c.output_len()));
+    let (x, g) = (normal::<f32>(x, n * c.input_len()), normal::<f32>(g, n * c.output_len()));
     let w = normal::<f32>(w, c.weight_len());
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -184,5 +194,6 @@ fn sums_do_not_depend_on_threads() {
             (y, gx, gw)
         })
     };
-    assert!(run(1) == run(3));
+    let one = run(1);
+    assert!([2, 3, 8].into_iter().all(|threads| run(threads) == one), "{c:?}");
 }

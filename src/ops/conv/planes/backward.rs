@@ -11,8 +11,8 @@ use super::frame::{registers, Frame, Register};
 use super::multiply::Multiply;
 use super::weights::Products;
 
-/// Outputs whose gradients are worked on together: they stay in the first-level cache.
-const GROUP: usize = 4;
+/// Outputs whose gradients are worked on together: those of a few rows stay in the first-level cache.
+const GROUP: usize = 8;
 
 /// Which gradients are wanted.
 #[derive(Clone, Copy)]

@@ -66,12 +66,16 @@ impl Frame {
     /// Writes planes into the inside of their frames; the zeros around them are there.
     #[inline(always)]
     pub(super) fn fill<E: Real>(&self, planes: &[E], to: &mut [E]) {
-        let [depth, height, width] = self.size;
-        for (row, from) in planes.chunks_exact(width).enumerate() {
-            let (plane, z, y) = (row / (depth * height), row / height % depth, row % height);
-            let [above, before, left] = self.padding;
-            let at = plane * self.plane + self.at([z + above, y + before, left]);
-            copy(from, &mut to[at..at + width]);
+        let ([depth, height, width], [before, above, left]) = (self.size, self.padding);
+        let planes = planes.chunks_exact(depth * height * width);
+        for (plane, to) in planes.zip(to.chunks_exact_mut(self.plane)) {
+            let depths = to.chunks_exact_mut(self.rows * self.pitch).skip(before);
+            for (image, to) in plane.chunks_exact(height * width).zip(depths) {
+                let rows = to.chunks_exact_mut(self.pitch).skip(above);
+                for (row, to) in image.chunks_exact(width).zip(rows) {
+                    copy(row, &mut to[left..left + width]);
+                }
+            }
         }
     }
 }

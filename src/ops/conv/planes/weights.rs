@@ -68,15 +68,17 @@ impl<E: Real> Products<'_, E> {
             self.tile::<S, R, 1>(simd, output, tap, here.clone(), sums);
             tap += 1;
         }
-        for r in 0..R {
-            let sums = &mut sums[(r * (tap + 1) + tap) * lanes::<E, S>()..];
-            let mut sum = get(simd, sums);
-            for place in &self.slope_places[here.clone()] {
+        let of_bias = |r: usize| (r * (tap + 1) + tap) * lanes::<E, S>();
+        let mut bias: [E::Of<S>; R] = std::array::from_fn(|r| get(simd, &sums[of_bias(r)..]));
+        for place in &self.slope_places[here] {
+            for (r, bias) in bias.iter_mut().enumerate() {
                 let at = place + (output + r) * self.plane;
                 // SAFETY: as in `tile`.
-                sum = E::plus(simd, sum, unsafe { load_at::<E, S>(self.slopes, at) });
+                *bias = E::plus(simd, *bias, unsafe { load_at::<E, S>(self.slopes, at) });
             }
-            put(simd, sums, sum);
+        }
+        for (r, bias) in bias.into_iter().enumerate() {
+            put(simd, &mut sums[of_bias(r)..], bias);
         }
         R
     }

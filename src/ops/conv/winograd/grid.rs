@@ -53,6 +53,24 @@ impl Grid {
         Self::of(&Convolution { inputs, outputs, size, padding, ..*c })
     }
 
+    /// Numbers of an input and an output.
+    pub(super) fn lens(&self) -> [usize; 2] {
+        let positions = |size: [usize; 3]| size.iter().product::<usize>();
+        [positions(self.from) * self.inputs, positions(self.to) * self.outputs]
+    }
+
+    /// The part that gives some depths of the output, and where what it reads of the input begins.
+    pub(super) fn band(&self, depths: std::ops::Range<usize>) -> (Self, usize) {
+        let ([depth, height, width], padding) = (self.from, self.padding[0]);
+        let first = depths.start.saturating_sub(padding).min(depth);
+        let last = (depths.end + self.depth - 1).saturating_sub(padding).clamp(first, depth);
+        let mut band = *self;
+        band.to[0] = depths.len();
+        band.from[0] = last - first;
+        band.padding[0] = padding + first - depths.start;
+        (band, first * height * width * self.inputs)
+    }
+
     /// Columns of a sample: tiles of all depths.
     pub(super) fn columns(&self) -> usize {
         self.tiles[0] * self.tiles[1]
@@ -65,9 +83,10 @@ impl Grid {
     }
 
     /// Outputs that lie together: a row of tiles, or a sample. Their number, and that of their columns.
-    pub(super) fn strip(&self) -> (usize, usize) {
+    pub(super) fn strip(&self, samples: usize) -> (usize, usize) {
         let row = self.to[2] * self.outputs;
-        if self.to[0] == 1 && self.to[1].is_multiple_of(self.side) {
+        // The last row may be cut off, but not in the midst of images.
+        if self.to[0] == 1 && (samples == 1 || self.to[1].is_multiple_of(self.side)) {
             (self.side * row, self.tiles[1])
         } else {
             (self.to[0] * self.to[1] * row, self.columns())

@@ -93,13 +93,31 @@ pub(super) fn adjoint<E: Real>(
     apply(&Grid::adjoint(c), y, &kernels::spread(&panels, c.kernel[1], true), x, extra);
 }
 
-/// The convolution of a grid with transformed kernels `[tile, point, depth, input, output]`.
+/// The convolution of a grid with transformed kernels `[tile, point, depth, input, output]`, volumes in bands
+/// of depths if there are fewer of them than threads.
 fn apply<E: Real>(grid: &Grid, x: &[E], kernels: &[E], y: &mut [E], extra: Extra<E>) {
+    let ([len_in, len_out], depths) = (grid.lens(), grid.to[0]);
+    let bands = threads().div_ceil((y.len() / len_out).max(1)).min(depths);
+    if bands == 1 {
+        return by_strips(grid, x, kernels, y, extra);
+    }
+    let band = depths.div_ceil(bands);
+    for (x, y) in x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out)) {
+        for_each_chunk(y, band * (len_out / depths), |i, y| {
+            let (grid, from) = grid.band(i * band..depths.min((i + 1) * band));
+            by_strips(&grid, &x[from..], kernels, y, extra);
+        });
+    }
+}
+
+/// The same in strips of outputs.
+fn by_strips<E: Real>(grid: &Grid, x: &[E], kernels: &[E], y: &mut [E], extra: Extra<E>) {
     let tiling = Tiling::of::<E>(grid.outputs);
-    let (columns, (len, strip)) = (grid.block::<E>(&tiling), grid.strip());
-    let strips = columns.div_ceil(strip).min((y.len() / len).div_ceil(threads())).max(1);
+    let (len, strip) = grid.strip(y.len() / grid.lens()[1]);
+    let (columns, all_strips) = (grid.block::<E>(&tiling), y.len().div_ceil(len));
+    let strips = columns.div_ceil(strip).min(all_strips.div_ceil(threads())).max(1);
     for_each_chunk(y, strips * len, |i, y| {
-        let (first, all) = (i * strips * strip, y.len() / len * strip);
+        let (first, all) = (i * strips * strip, y.len().div_ceil(len) * strip);
         let (most, width) = (Block { grid, first: 0, count: 0, pitch: columns }, tiling.width);
         let mut inner = Aligned::new(POINTS * most.plane_in());
         let mut outer = Aligned::new(POINTS * most.plane_out(tiling.tiles * width));
