@@ -123,3 +123,17 @@ impl<E: Real> DerefMut for Scratch<E> {
         &mut self.numbers[..self.len]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_are_as_long_as_asked_for() {
+        drop(Scratch::from_vec(vec![1.0_f64; 777]));
+        // Out of a longer buffer, unless another test has taken it.
+        assert_eq!(Scratch::<f64>::new(700).into_vec().len(), 700);
+        assert_eq!(Scratch::<f64>::exactly(777).into_vec().len(), 777);
+        assert!(Scratch::<f64>::exactly(0).into_vec().is_empty());
+    }
+}
