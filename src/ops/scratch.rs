@@ -52,6 +52,30 @@ impl<E: Real> Scratch<E> {
         Self { numbers, len: n }
     }
 
+    /// The same in a buffer without room for more, which [`into_vec`](Self::into_vec) gives away as it is.
+    pub(crate) fn exactly(n: usize) -> Self {
+        let len = |b: &Box<dyn Any + Send>| b.downcast_ref::<Vec<E>>().map_or(0, Vec::len);
+        let mut pool = pool();
+        let same = pool.get_mut(&TypeId::of::<E>()).and_then(|free| {
+            let i = free.iter().position(|b| len(b) == n)?;
+            free.swap_remove(i).downcast::<Vec<E>>().ok()
+        });
+        drop(pool);
+        Self { numbers: same.map_or_else(|| vec![E::zero(); n], |b| *b), len: n }
+    }
+
+    /// A buffer from outside, which the pool keeps when it is dropped.
+    pub(crate) fn from_vec(numbers: Vec<E>) -> Self {
+        Self { len: numbers.len(), numbers }
+    }
+
+    /// The numbers, out of the pool for good.
+    pub(crate) fn into_vec(mut self) -> Vec<E> {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.truncate(self.len);
+        numbers
+    }
+
     /// The smallest kept buffer that fits. If none does and the pool is full, the last one, to be
     /// replaced by a larger one rather than to hoard another.
     fn kept(n: usize) -> Option<Vec<E>> {
@@ -97,5 +121,19 @@ impl<E: Real> Deref for Scratch<E> {
 impl<E: Real> DerefMut for Scratch<E> {
     fn deref_mut(&mut self) -> &mut [E] {
         &mut self.numbers[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_are_as_long_as_asked_for() {
+        drop(Scratch::from_vec(vec![1.0_f64; 777]));
+        // Out of a longer buffer, unless another test has taken it.
+        assert_eq!(Scratch::<f64>::new(700).into_vec().len(), 700);
+        assert_eq!(Scratch::<f64>::exactly(777).into_vec().len(), 777);
+        assert!(Scratch::<f64>::exactly(0).into_vec().is_empty());
     }
 }

@@ -7,6 +7,7 @@ mod checkpoint;
 mod common;
 mod icnn;
 mod image;
+mod image_layout;
 mod image_velocity;
 mod lines;
 mod mlp_gradient;

@@ -4,13 +4,18 @@
 //! kernel]`. What a position of the output reads is a table ([`taps`](self::taps)), in which borders,
 //! strides, dilations and the adjoint are no special cases; over it run two sweeps, [`sweep`](self::sweep)
 //! for outputs and gradients of inputs and [`products`](self::products) for gradients of weights, both
-//! of which keep a tile of sums in registers. No sum depends on the number of threads.
+//! of which keep a tile of sums in registers. Kernels of sides 2 to 4 go by [`winograd`](self::winograd) and
+//! [`phases`](self::phases) where channels are many, and for images that lie channel by channel there is
+//! [`planes`](self::planes). No sum depends on the number of threads.
 
 mod geometry;
+mod memory;
 mod panels;
 mod phases;
+pub(crate) mod planes;
 mod products;
 mod rows;
+mod share;
 mod sweep;
 mod taps;
 mod winograd;
@@ -27,11 +32,10 @@ pub use geometry::Convolution;
 use panels::{Panels, Strides, Tiling};
 use products::Products;
 use rows::by_rows;
+use share::share;
 use sweep::{Channels, Finish, Sweep};
 use taps::Taps;
 
-/// Positions that a thread takes at once, in whole samples.
-const POSITIONS: usize = 960;
 /// Parts at least into which the sums over a batch are cut, tiles of outputs counted.
 const PARTS: usize = 8;
 
@@ -114,13 +118,12 @@ pub(crate) fn convolve<E: Real>(
         };
         let from = Channels { all: c.inputs, first: group * inputs, some: inputs };
         let to = Channels { all: c.outputs, first: group * outputs, some: outputs };
-        share(&taps, y, to, |first, y| {
-            let samples = y.len() / c.output_len();
-            let x = &x[first * c.input_len()..(first + samples) * c.input_len()];
+        share(&taps, y, to.all, |samples, taps, y| {
+            let x = &x[samples.start * c.input_len()..samples.end * c.input_len()];
             let padded = by_rows.then(|| rows::padded(c, x));
             let x = padded.as_deref().unwrap_or(x);
-            let from_positions = x.len() / samples / c.inputs;
-            sweep(&taps, &panels, (x, from, from_positions), (y, to), extra);
+            let from_positions = x.len() / samples.len() / c.inputs;
+            sweep(taps, &panels, (x, from, from_positions), (y, to), extra);
         });
     }
 }
@@ -151,11 +154,10 @@ pub(crate) fn convolve_adjoint<E: Real>(
         let panels = Panels::pack(own, (inputs, kernel(c), outputs), strides, extra.scale);
         let from = Channels { all: c.outputs, first: group * outputs, some: outputs };
         let to = Channels { all: c.inputs, first: group * inputs, some: inputs };
-        share(&taps, x, to, |first, x| {
-            let samples = x.len() / c.input_len();
-            let y = &y[first * c.output_len()..(first + samples) * c.output_len()];
+        share(&taps, x, to.all, |samples, taps, x| {
+            let y = &y[samples.start * c.output_len()..samples.end * c.output_len()];
             let positions = c.output_len() / c.outputs;
-            sweep(&taps, &panels, (y, from, positions), (x, to), extra);
+            sweep(taps, &panels, (y, from, positions), (x, to), extra);
         });
     }
 }
@@ -210,15 +212,6 @@ fn arch() -> Arch {
 
 fn kernel(c: &Convolution) -> usize {
     c.kernel.iter().product()
-}
-
-/// `each(first sample, y)` for groups of samples.
-fn share<E: Real>(taps: &Taps, y: &mut [E], to: Channels, each: impl Fn(usize, &mut [E]) + Sync) {
-    let len = taps.columns() * to.all;
-    let samples = y.len() / len;
-    let group = (POSITIONS / taps.columns()).min(samples.div_ceil(rayon::current_num_threads()));
-    let group = group.max(1);
-    for_each_chunk(y, group * len, |i, y| each(i * group, y));
 }
 
 fn sweep<E: Real>(

@@ -16,7 +16,7 @@ fn most_vectors(lanes: usize, size: usize) -> usize {
 }
 
 /// Numbers of a register of this processor.
-fn lanes<E: Real>() -> usize {
+pub(super) fn lanes<E: Real>() -> usize {
     struct Lanes<E>(std::marker::PhantomData<E>);
     impl<E: Real> WithSimd for Lanes<E> {
         type Output = usize;

@@ -52,18 +52,26 @@ pub(super) fn adjoint<E: Real>(
     let scaled = Extra { scale: extra.scale, ..Extra::none(E::one()) };
     winograd::adjoint(&halved, y, &regrouped(c, weights), &mut phases, scaled);
     let n = c.inputs;
+    let plain = extra.bias.is_empty() && !extra.onto && extra.slope == E::one();
     for_each_chunk(x, c.input_len(), |sample, x| {
         let phases = &phases[sample * halved.input_len()..][..halved.input_len()];
         for (position, x) in x.chunks_exact_mut(n).enumerate() {
-            let place = place(c, &halved, position);
-            for (i, x) in x.iter_mut().enumerate() {
-                let sum = place.map_or(E::zero(), |p| phases[p + i]);
-                let bias = if extra.bias.is_empty() { E::zero() } else { extra.bias[i] };
-                let v = sum + bias + if extra.onto { *x } else { E::zero() };
-                *x = if v < E::zero() { v * extra.slope } else { v };
+            match place(c, &halved, position).map(|p| &phases[p..p + n]) {
+                Some(sums) if plain => x.copy_from_slice(sums),
+                sums => finish(x, sums, extra),
             }
         }
     });
+}
+
+/// λ(onto + sums + bias) of the channels of a position; the sums are zero if there are none.
+fn finish<E: Real>(x: &mut [E], sums: Option<&[E]>, extra: Extra<E>) {
+    for (i, x) in x.iter_mut().enumerate() {
+        let sum = sums.map_or(E::zero(), |sums| sums[i]);
+        let bias = if extra.bias.is_empty() { E::zero() } else { extra.bias[i] };
+        let v = sum + bias + if extra.onto { *x } else { E::zero() };
+        *x = if v < E::zero() { v * extra.slope } else { v };
+    }
 }
 
 /// [`add_weight_gradient`](super::add_weight_gradient).

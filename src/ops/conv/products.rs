@@ -7,8 +7,9 @@
 use pulp::{Simd, WithSimd};
 
 use super::super::{Aligned, Real};
+use super::memory::{copy, load, store};
 use super::panels::Panels;
-use super::sweep::{load, store, Channels};
+use super::sweep::Channels;
 use super::taps::{Class, Taps};
 
 /// Positions of a block: 24 KiB of output gradients in `f32`.
@@ -108,14 +109,6 @@ impl<E: Real> Products<'_, E> {
             places::<E, S, R, Q>(simd, self.x, at, run, slopes, sums);
         }
     }
-}
-
-/// A copy of a few numbers, for which `copy_from_slice` would call a function.
-#[inline(always)]
-fn copy<E: Real>(from: &[E], to: &mut [E]) {
-    let ((from, rest), (to, to_rest)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    to_rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
 }
 
 /// Adds Σ x[at + r] · slopes to the sums of all places r of a run. The caller has checked that a run from

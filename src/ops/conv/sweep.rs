@@ -8,6 +8,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::super::{Real, Scratch};
+use super::memory::{load, store};
 use super::panels::Panels;
 use super::taps::{Class, Taps};
 
@@ -253,21 +254,4 @@ impl<E: Real> Work<'_, E> {
             store(sums[p], &mut target[rows[p]..rows[p] + width]);
         }
     }
-}
-
-/// Registers from as many numbers as they hold.
-#[inline(always)]
-pub(super) fn load<E: Real, V: Copy, const Q: usize>(from: &[E]) -> [V; Q] {
-    assert!(size_of_val(from) == size_of::<[V; Q]>());
-    // SAFETY: as many bytes are there, registers of numbers have no invalid ones, and the read does not
-    // ask for alignment.
-    unsafe { from.as_ptr().cast::<[V; Q]>().read_unaligned() }
-}
-
-/// Registers to as many numbers as they hold.
-#[inline(always)]
-pub(super) fn store<E: Real, V: Copy, const Q: usize>(v: [V; Q], to: &mut [E]) {
-    assert!(size_of_val(to) == size_of::<[V; Q]>());
-    // SAFETY: as in `load`.
-    unsafe { to.as_mut_ptr().cast::<[V; Q]>().write_unaligned(v) }
 }

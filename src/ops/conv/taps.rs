@@ -136,6 +136,22 @@ impl Taps {
         Self { taps, order, table, classes: found }
     }
 
+    /// Those of some positions alone, counted from the first of them.
+    pub(super) fn part(&self, positions: std::ops::Range<usize>) -> Self {
+        let here = |column: &usize| positions.contains(&(self.order[*column] as usize));
+        let chosen: Vec<usize> = (0..self.columns()).filter(here).collect();
+        let order = chosen.iter().map(|c| self.order[*c] - positions.start as u32).collect();
+        let rows = (0..self.taps).map(|tap| self.row(tap));
+        let table = rows.flat_map(|row| chosen.iter().map(|c| row[*c])).collect();
+        let at = |column: usize| chosen.partition_point(|c| *c < column);
+        let classes = self.classes.iter().map(|class| Class {
+            columns: at(class.columns.start)..at(class.columns.end),
+            reads: class.reads.clone(),
+        });
+        let classes = classes.filter(|class| !class.columns.is_empty()).collect();
+        Self { taps: self.taps, order, table, classes }
+    }
+
     /// Number of output positions.
     pub(super) fn columns(&self) -> usize {
         self.order.len()

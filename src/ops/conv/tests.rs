@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// y[o, p] by the formula; channels last.
-fn naive<E: Real>(c: &Convolution, x: &[E], w: &[E]) -> Vec<f64> {
+pub(super) fn naive<E: Real>(c: &Convolution, x: &[E], w: &[E]) -> Vec<f64> {
     let (out, [_, inputs, ..]) = (c.output_size(), c.weight_shape());
     let mut y = Vec::new();
     for sample in x.chunks_exact(c.input_len()) {
@@ -42,7 +42,7 @@ fn naive<E: Real>(c: &Convolution, x: &[E], w: &[E]) -> Vec<f64> {
     y
 }
 
-fn normal<E: Real>(key: Key, n: usize) -> Vec<E> {
+pub(super) fn normal<E: Real>(key: Key, n: usize) -> Vec<E> {
     key.normal(n).into_iter().map(|v| E::of(f64::from(v))).collect()
 }
 
@@ -126,10 +126,9 @@ fn sweeps_agree_with_loops() {
     agrees::<f64>(1e-14);
 }
 
-/// As above, for every instruction set that this processor has, on one thread, where loops over chunks
+/// Runs `each` for every instruction set that this processor has, on one thread, where loops over chunks
 /// stay on the thread that asked.
-#[test]
-fn every_instruction_set_agrees() {
+pub(super) fn every_arch(each: impl Fn() + Sync) {
     let mut all = vec![Arch::Scalar];
     #[cfg(target_arch = "x86_64")]
     {
@@ -140,11 +139,18 @@ fn every_instruction_set_agrees() {
     for arch in all {
         pool.install(|| {
             ASKED.set(Some(arch));
-            agrees::<f32>(3e-6);
-            agrees::<f64>(1e-14);
+            each();
             ASKED.set(None);
         });
     }
+}
+
+#[test]
+fn every_instruction_set_agrees() {
+    every_arch(|| {
+        agrees::<f32>(3e-6);
+        agrees::<f64>(1e-14);
+    });
 }
 
 #[test]
@@ -161,11 +167,21 @@ fn extras_are_what_they_say() {
     }
 }
 
+/// Batches, and single samples that threads share: bands of positions, strips of tiles, bands of depths.
 #[test]
 fn sums_do_not_depend_on_threads() {
-    let c = Convolution::image(8, 24, [9, 9], [3, 3]).padding(1);
+    let image = Convolution::image;
+    do_not_depend_on_threads(image(8, 24, [9, 9], [3, 3]).padding(1), 11);
+    do_not_depend_on_threads(image(3, 24, [20, 20], [3, 3]).padding(1), 1);
+    do_not_depend_on_threads(image(12, 24, [24, 24], [3, 3]).padding(1).stride(2).groups(2), 1);
+    do_not_depend_on_threads(image(16, 24, [25, 16], [3, 3]).padding(1), 1);
+    do_not_depend_on_threads(Convolution::volume(16, 24, [7, 6, 7], [3; 3]).padding(1), 2);
+    do_not_depend_on_threads(Convolution::volume(16, 16, [4, 6, 7], [3; 3]).padding(2), 1);
+}
+
+fn do_not_depend_on_threads(c: Convolution, n: usize) {
     let [x, g, w] = Key::new(3).split();
-    let (x, g) = (normal::<f32>(x, 11 * c.input_len()), normal::<f32>(g, 11 * c.output_len()));
+    let (x, g) = (normal::<f32>(x, n * c.input_len()), normal::<f32>(g, n * c.output_len()));
     let w = normal::<f32>(w, c.weight_len());
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -178,5 +194,6 @@ fn sums_do_not_depend_on_threads() {
             (y, gx, gw)
         })
     };
-    assert!(run(1) == run(3));
+    let one = run(1);
+    assert!([2, 3, 8].into_iter().all(|threads| run(threads) == one), "{c:?}");
 }

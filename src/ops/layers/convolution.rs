@@ -2,8 +2,10 @@
 
 use dfdx::prelude::*;
 
-use super::super::conv::{add_weight_gradient, convolve, convolve_adjoint, Convolution, Extra};
-use super::super::dense::sum_rows;
+use super::super::conv::{
+    add_weight_gradient, convolve, convolve_adjoint, planes, Convolution, Extra,
+};
+use super::super::dense::{add, sum_rows};
 use super::super::parallel::map_each;
 use super::super::simd::vectorised;
 use super::super::{Real, Scratch};
@@ -139,7 +141,11 @@ impl<E: Real> Layer<E> for Convolved {
             onto: self.summand,
             slope: E::of(self.slope),
         };
-        let apply = if self.adjoint { convolve_adjoint } else { convolve };
+        let apply = match self.adjoint {
+            _ if work.planar => planes::convolve,
+            true => convolve_adjoint,
+            false => convolve,
+        };
         apply(&self.shape, work.inputs[0], &work.parameters[0], y, extra);
         Stash::new()
     }
@@ -149,6 +155,16 @@ impl<E: Real> Layer<E> for Convolved {
             times_slope::<E>(&mut slopes, work.output, E::of(self.slope));
         }
         let (x, scale) = (work.inputs[0], E::of(self.scale));
+        if work.planar {
+            let wanted = planes::Wanted { parameters: work.learning, input: to.wants(0) };
+            let weights = (&work.parameters[0][..], scale);
+            let [weight, bias, input] = planes::gradients(&self.shape, x, &slopes, weights, wanted);
+            to.parameter(0, |to| add::<E>(to, &weight));
+            if self.bias {
+                to.parameter(1, |to| add::<E>(to, &bias));
+            }
+            return to.give(0, input);
+        }
         if self.bias {
             to.parameter(1, |to| add_column_sums(&slopes, scale, to));
         }
@@ -168,6 +184,10 @@ impl<E: Real> Layer<E> for Convolved {
 
     fn keeps(&self, learning: bool) -> Keeps {
         Keeps { inputs: learning, output: self.slope != 1.0 }
+    }
+
+    fn planar(&self) -> bool {
+        !self.adjoint && !self.summand && planes::by_planes(&self.shape)
     }
 }
 

@@ -44,7 +44,8 @@ where
     let (y, trace) = {
         let (extents, steps, wanted) = (&extents[..], &steps[..], &wanted[..]);
         let machine = Machine { extents, inputs, steps, samples, wanted, wants_points };
-        machine.forward(&rows(&x), T::OWNS_TAPE, &|p| Scratch::copy_of(&values[p]))
+        let points = Scratch::from_vec(rows(&x));
+        machine.forward(points, T::OWNS_TAPE, &|p| Scratch::copy_of(&values[p]))
     };
     let output = device.tensor_from_vec(y, (samples, Const::<M>));
     D::attach(output, to, tape, move |slopes| {
@@ -52,7 +53,7 @@ where
         let machine = Machine { extents, inputs, steps, samples, wanted, wants_points };
         let mut gradients: Vec<Vec<E>> = vec![Vec::new(); wanted.len()];
         let read = |p: usize| Scratch::copy_of(&values[p]);
-        let inputs = machine.backward(trace, slopes, &read, &mut |p, write| {
+        let inputs = machine.backward(trace, Scratch::copy_of(slopes), &read, &mut |p, write| {
             gradients[p].resize(values[p].len(), E::zero());
             write(&mut gradients[p]);
         });

@@ -2,7 +2,8 @@
 //!
 //! A network writes down what it computes as a [`Program`], a list of [`Layer`]s over numbered values;
 //! the device runs it, and on the tape it is one operation. Inside, images lie channels last, `[sample,
-//! position, channel]`; outside a sample is a row of [`Points`], channel by channel as in PyTorch.
+//! position, channel]`; outside a sample is a row of [`Points`], channel by channel as in PyTorch. A program
+//! of one layer that is as fast without a change of layout makes none.
 //!
 //! | layer | file |
 //! |---|---|
@@ -24,6 +25,7 @@
 mod affine;
 mod arrange;
 mod attention;
+mod border;
 mod convolution;
 mod dropout;
 mod embed;

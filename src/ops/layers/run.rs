@@ -1,9 +1,8 @@
 //! Running a program on the host: forward, and backward over what was kept.
 
 use super::super::dense::add;
-use super::super::parallel::for_each_chunk;
-use super::super::thin::transpose;
 use super::super::{Real, Scratch};
+use super::border::{add_first, channels_first, channels_last};
 use super::program::{Extent, Step};
 
 /// What a layer leaves for its backward pass besides its inputs and output.
@@ -25,6 +24,8 @@ pub(crate) struct Forward<'a, E: Real> {
     pub(crate) learning: bool,
     /// Whether a backward pass will follow.
     pub(crate) recorded: bool,
+    /// Whether images lie channel by channel, because the layer is [`planar`](Layer::planar).
+    pub(crate) planar: bool,
 }
 
 /// What it sees of a backward pass; inputs and output that it does not keep are empty.
@@ -35,6 +36,7 @@ pub(crate) struct Backward<'a, E: Real> {
     pub(crate) parameters: &'a [Scratch<E>],
     pub(crate) stash: Stash<E>,
     pub(crate) learning: bool,
+    pub(crate) planar: bool,
 }
 
 /// A step of a program, on slices.
@@ -45,6 +47,11 @@ pub(crate) trait Layer<E: Real>: Send + Sync {
     fn backward(&self, work: Backward<E>, slopes: Scratch<E>, to: &mut Slopes<E>);
     /// What it wants kept, whether its parameters are being learned or not.
     fn keeps(&self, learning: bool) -> Keeps;
+    /// Whether it works faster on images that lie channel by channel, as they do outside: a program of this
+    /// layer alone then changes no layout.
+    fn planar(&self) -> bool {
+        false
+    }
 }
 
 /// Adds to the gradient of a parameter: its number, and what to do with the buffer.
@@ -126,6 +133,11 @@ impl<E: Real> Machine<'_, E> {
         step.parameters.iter().any(|p| self.wanted[*p])
     }
 
+    /// Whether its images lie channel by channel.
+    fn planar(&self) -> bool {
+        matches!(self.steps, [step] if self.inputs == 1 && step.layer.planar())
+    }
+
     /// Whether the gradient of each value is wanted: something that it depends on is.
     fn wanted_values(&self) -> Vec<bool> {
         let mut wanted = vec![self.wants_points; self.inputs];
@@ -156,19 +168,21 @@ impl<E: Real> Machine<'_, E> {
     /// Runs the program on `points`, row by row as outside. `read` gives parameters.
     pub(super) fn forward(
         &self,
-        points: &[E],
+        points: Scratch<E>,
         recorded: bool,
         read: &dyn Fn(usize) -> Scratch<E>,
     ) -> (Vec<E>, Trace<E>) {
         let wanted = self.wanted_values();
         let last = self.last_uses(recorded, &wanted);
-        let mut values = self.cut(points);
+        let planar = self.planar();
+        let mut values = if planar { vec![Some(points)] } else { self.cut(&points) };
         let mut stashes = Vec::with_capacity(self.steps.len());
         for (i, step) in self.steps.iter().enumerate() {
             let inputs: Vec<&[E]> =
                 step.inputs.iter().map(|v| values[*v].as_deref().unwrap_or(&[])).collect();
             let parameters: Vec<_> = step.parameters.iter().map(|p| read(*p)).collect();
-            let mut y = Scratch::new(self.len(self.inputs + i));
+            let len = self.len(self.inputs + i);
+            let mut y = if planar { Scratch::exactly(len) } else { Scratch::new(len) };
             let recorded = recorded && wanted[self.inputs + i];
             let learning = recorded && self.learns(step);
             let work = Forward {
@@ -177,6 +191,7 @@ impl<E: Real> Machine<'_, E> {
                 parameters: &parameters,
                 learning,
                 recorded,
+                planar,
             };
             let stash = step.layer.forward(work, &mut y);
             stashes.push(if recorded { stash } else { Vec::new() });
@@ -188,13 +203,15 @@ impl<E: Real> Machine<'_, E> {
             }
         }
         let output = self.extents.len() - 1;
-        let result = match &values[output] {
-            Some(y) => channels_first(y, self.extents[output]),
-            None => Vec::new(),
-        };
         let kept_output = match self.steps.last() {
             Some(step) => step.layer.keeps(self.learns(step)).output,
             None => false,
+        };
+        let result = match &mut values[output] {
+            Some(y) if planar && kept_output => y.to_vec(),
+            y if planar => y.take().map_or(Vec::new(), Scratch::into_vec),
+            Some(y) => channels_first(y, self.extents[output]).into_vec(),
+            None => Vec::new(),
         };
         if !kept_output {
             values[output] = None;
@@ -207,16 +224,17 @@ impl<E: Real> Machine<'_, E> {
     pub(super) fn backward(
         &self,
         mut trace: Trace<E>,
-        slopes: &[E],
+        slopes: Scratch<E>,
         read: &dyn Fn(usize) -> Scratch<E>,
         sink: &mut Sink<E>,
     ) -> Vec<Option<Scratch<E>>> {
         let wanted = self.wanted_values();
         let mut gradients: Vec<Option<Scratch<E>>> = self.extents.iter().map(|_| None).collect();
         let output = self.extents.len() - 1;
-        gradients[output] = Some({
-            let extent = self.extents[output];
-            channels_last(slopes, extent.len(), 0, extent)
+        let planar = self.planar();
+        gradients[output] = Some(match self.extents[output] {
+            _ if planar => slopes,
+            extent => channels_last(&slopes, extent.len(), 0, extent),
         });
         for (i, step) in self.steps.iter().enumerate().rev() {
             let value = self.inputs + i;
@@ -231,6 +249,7 @@ impl<E: Real> Machine<'_, E> {
                 parameters: &parameters,
                 stash: std::mem::take(&mut trace.stashes[i]),
                 learning: self.learns(step),
+                planar,
             };
             let mut to = Slopes {
                 values: &mut gradients,
@@ -263,51 +282,14 @@ impl<E: Real> Machine<'_, E> {
     /// Adds the gradients of the inputs to that of the points.
     pub(super) fn add_to_points(&self, gradients: &[Option<Scratch<E>>], points: &mut [E]) {
         let all: usize = self.extents[..self.inputs].iter().map(Extent::len).sum();
-        for_each_chunk(points, all, |sample, row| {
-            let mut from = 0;
-            for (extent, gradient) in self.extents.iter().zip(gradients) {
-                let len = extent.len();
-                if let Some(gradient) = gradient {
-                    let own = &gradient[sample * len..(sample + 1) * len];
-                    let mut first = Scratch::new(len);
-                    sample_first(own, *extent, &mut first);
-                    add::<E>(&mut row[from..from + len], &first);
-                }
-                from += len;
+        let mut from = 0;
+        for (extent, gradient) in self.extents.iter().zip(gradients) {
+            match gradient {
+                Some(gradient) if self.planar() => add::<E>(points, gradient),
+                Some(gradient) => add_first(gradient, *extent, points, (all, from)),
+                None => {}
             }
-        });
-    }
-}
-
-/// The part from `from` of rows of `pitch` numbers, channels last.
-fn channels_last<E: Real>(rows: &[E], pitch: usize, from: usize, extent: Extent) -> Scratch<E> {
-    let (len, samples) = (extent.len(), rows.len() / pitch.max(1));
-    let mut out = Scratch::new(samples * len);
-    for_each_chunk(&mut out, len, |i, to| {
-        let row = &rows[i * pitch + from..][..len];
-        if extent.positions() == 1 || extent.channels == 1 {
-            to.copy_from_slice(row);
-        } else {
-            transpose::<E>(row, extent.channels, extent.positions(), to);
+            from += extent.len();
         }
-    });
-    out
-}
-
-/// Samples as rows, channel by channel.
-fn channels_first<E: Real>(v: &[E], extent: Extent) -> Vec<E> {
-    let mut out = vec![E::zero(); v.len()];
-    for_each_chunk(&mut out, extent.len(), |i, to| {
-        sample_first(&v[i * extent.len()..][..extent.len()], extent, to);
-    });
-    out
-}
-
-/// A sample channel by channel.
-fn sample_first<E: Real>(from: &[E], extent: Extent, to: &mut [E]) {
-    if extent.positions() == 1 || extent.channels == 1 {
-        to.copy_from_slice(from);
-    } else {
-        transpose::<E>(from, extent.positions(), extent.channels, to);
     }
 }

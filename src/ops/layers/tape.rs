@@ -90,19 +90,18 @@ where
         let wanted: Vec<bool> =
             program.parameters.iter().map(|p| T::OWNS_TAPE && p.wanted).collect();
         let (y, trace) = {
-            let points = read(&x);
             let machine = machine(&program, samples, &wanted, wants_points);
-            machine.forward(&points, T::OWNS_TAPE, &|p| program.parameters[p].tensor.read())
+            machine.forward(read(&x), T::OWNS_TAPE, &|p| program.parameters[p].tensor.read())
         };
         let y = device.tensor_from_vec(y, (samples, Const::<M>));
         if T::OWNS_TAPE {
             let (output, x) = (y.clone(), wants_points.then_some(x));
             tape.add_backward_op(move |gradients| {
-                let slopes = take_gradient(gradients, &output)?;
+                let slopes = Scratch::from_vec(take_gradient(gradients, &output)?);
                 let machine = machine(&program, samples, &wanted, wants_points);
                 let mut failed = None;
                 let read = |p: usize| program.parameters[p].tensor.read();
-                let inputs = machine.backward(trace, &slopes, &read, &mut |p, write| {
+                let inputs = machine.backward(trace, slopes, &read, &mut |p, write| {
                     if let Err(e) = program.parameters[p].tensor.add(gradients, write) {
                         failed.get_or_insert(e);
                     }

@@ -3,8 +3,8 @@
 use pulp::{Simd, WithSimd};
 
 use super::super::arch;
+use super::super::memory::{load, store};
 use super::super::panels::Panels;
-use super::super::sweep::{load, store};
 use super::transform::transposed;
 use super::POINTS;
 use crate::ops::parallel::for_each_chunk;

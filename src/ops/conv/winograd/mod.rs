@@ -46,6 +46,9 @@ use transform::{Gather, Scatter, Slopes};
 /// Points of a transformed tile.
 const POINTS: usize = 16;
 
+/// Numbers at most that the parts of a gradient in kernels have, if there is more than one.
+const ROOM: usize = 1 << 21;
+
 /// Channels below which transforming costs more than it spares.
 const FEW: usize = 16;
 
@@ -90,23 +93,40 @@ pub(super) fn adjoint<E: Real>(
     apply(&Grid::adjoint(c), y, &kernels::spread(&panels, c.kernel[1], true), x, extra);
 }
 
-/// The convolution of a grid with transformed kernels `[tile, point, depth, input, output]`.
+/// The convolution of a grid with transformed kernels `[tile, point, depth, input, output]`, volumes in bands
+/// of depths if there are fewer of them than threads.
 fn apply<E: Real>(grid: &Grid, x: &[E], kernels: &[E], y: &mut [E], extra: Extra<E>) {
+    let ([len_in, len_out], depths) = (grid.lens(), grid.to[0]);
+    let bands = threads().div_ceil((y.len() / len_out).max(1)).min(depths);
+    if bands == 1 {
+        return by_strips(grid, x, kernels, y, extra);
+    }
+    let band = depths.div_ceil(bands);
+    for (x, y) in x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out)) {
+        for_each_chunk(y, band * (len_out / depths), |i, y| {
+            let (grid, from) = grid.band(i * band..depths.min((i + 1) * band));
+            by_strips(&grid, &x[from..], kernels, y, extra);
+        });
+    }
+}
+
+/// The same in strips of outputs.
+fn by_strips<E: Real>(grid: &Grid, x: &[E], kernels: &[E], y: &mut [E], extra: Extra<E>) {
     let tiling = Tiling::of::<E>(grid.outputs);
-    let (columns, (len, strip)) = (grid.block::<E>(&tiling), grid.strip());
-    let strips = columns.div_ceil(strip).min((y.len() / len).div_ceil(threads())).max(1);
+    let (len, strip) = grid.strip(y.len() / grid.lens()[1]);
+    let (columns, all_strips) = (grid.block::<E>(&tiling), y.len().div_ceil(len));
+    let strips = columns.div_ceil(strip).min(all_strips.div_ceil(threads())).max(1);
     for_each_chunk(y, strips * len, |i, y| {
-        let (first, all) = (i * strips * strip, y.len() / len * strip);
-        let size = Block { grid, first: 0, count: 0, pitch: columns }.rows();
-        let mut inner = Aligned::new(POINTS * size[0] * grid.inputs);
-        let mut outer = Aligned::new(POINTS * size[1] * tiling.tiles * tiling.width);
+        let (first, all) = (i * strips * strip, y.len().div_ceil(len) * strip);
+        let (most, width) = (Block { grid, first: 0, count: 0, pitch: columns }, tiling.width);
+        let mut inner = Aligned::new(POINTS * most.plane_in());
+        let mut outer = Aligned::new(POINTS * most.plane_out(tiling.tiles * width));
         for from in (0..all).step_by(columns) {
             let count = columns.min(all - from);
             let pitch = count.next_multiple_of(positions::<E>(&tiling));
             let block = Block { grid, first: first + from, count, pitch };
-            let [rows_in, rows_out] = block.rows();
-            let inner = &mut inner[..POINTS * rows_in * grid.inputs];
-            let outer = &mut outer[..POINTS * rows_out * tiling.tiles * tiling.width];
+            let inner = &mut inner[..POINTS * block.plane_in()];
+            let outer = &mut outer[..POINTS * block.plane_out(tiling.tiles * width)];
             let arch = arch();
             arch.dispatch(Scatter { block, x, to: inner });
             arch.dispatch(Multiply { block, tiling, x: inner, kernels, y: outer });
@@ -128,25 +148,28 @@ pub(super) fn add_weight_gradient<E: Real>(
 ) {
     let (grid, tiling) = (&Grid::of(c), Tiling::of::<E>(c.outputs));
     let all = slopes.len() / c.output_len() * grid.columns();
-    let columns = grid.block::<E>(&tiling);
+    let (columns, width) = (grid.block::<E>(&tiling), tiling.width);
     let blocks = all.div_ceil(columns);
-    let part = blocks.div_ceil(PARTS.div_ceil(tiling.tiles)).max(1);
-    let parts = blocks.div_ceil(part).max(1);
-    let len = POINTS * grid.depth * c.inputs * tiling.width;
+    let len = POINTS * grid.depth * c.inputs * width;
+    let [parts, groups] = parts_and_groups(tiling.tiles * len, x.len() + slopes.len(), &tiling);
+    let part = blocks.div_ceil(parts).max(1);
+    let (parts, together) = (blocks.div_ceil(part).max(1), tiling.tiles / groups);
     let mut sums = Aligned::new(parts * tiling.tiles * len);
-    for_each_chunk(&mut sums, len, |i, sums| {
+    for_each_chunk(&mut sums, together * len, |i, sums| {
         sums.fill(E::zero());
-        let (tile, first) = (i % tiling.tiles, i / tiling.tiles * part);
-        let size = Block { grid, first: 0, count: 0, pitch: columns }.rows();
-        let mut inner = Aligned::new(POINTS * size[0] * grid.inputs);
-        let mut outer = Aligned::new(POINTS * size[1] * tiling.width);
+        let (group, first) = (i % groups, i / groups * part);
+        let most = Block { grid, first: 0, count: 0, pitch: columns };
+        let mut inner = Aligned::new(POINTS * most.plane_in());
+        let mut outer = Aligned::new(POINTS * most.plane_out(width));
         for first in (first..blocks.min(first + part)).map(|block| block * columns) {
             let block = Block { grid, first, count: columns.min(all - first), pitch: columns };
-            let (channels, width) = (tiling.outputs(tile, c.outputs), tiling.width);
             let arch = arch();
             arch.dispatch(Scatter { block, x, to: &mut inner });
-            arch.dispatch(Slopes { block, slopes, channels, width, to: &mut outer });
-            arch.dispatch(AddProducts { block, tiling, x: &inner, slopes: &outer, sums });
+            for (tile, sums) in (group * together..).zip(sums.chunks_exact_mut(len)) {
+                let channels = tiling.outputs(tile, c.outputs);
+                arch.dispatch(Slopes { block, slopes, channels, width, to: &mut outer });
+                arch.dispatch(AddProducts { block, tiling, x: &inner, slopes: &outer, sums });
+            }
         }
     });
     let (head, others) = sums.split_at_mut(tiling.tiles * len);
@@ -157,4 +180,14 @@ pub(super) fn add_weight_gradient<E: Real>(
     let panels = kernels::collect(head, panels, c.kernel[1]);
     let strides = Strides { output: c.inputs * kernel(c), run: kernel(c) };
     panels.add_to(gradient, c.outputs, strides, scale);
+}
+
+/// Into how many parts the columns are cut, and into how many groups the tiles of outputs: each group
+/// transforms the inputs anew, and each part has sums of its own, of `len` numbers. They take no more room than
+/// the images, of `images` numbers.
+fn parts_and_groups(len: usize, images: usize, tiling: &Tiling) -> [usize; 2] {
+    let parts = (images.min(ROOM) / len).clamp(1, PARTS);
+    let groups = PARTS.div_ceil(parts).min(tiling.tiles);
+    let divides = |groups: &usize| tiling.tiles.is_multiple_of(*groups);
+    [parts, (groups..tiling.tiles).find(divides).unwrap_or(tiling.tiles)]
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use super::super::memory::{load, store};
 use super::super::panels::Tiling;
 use super::super::products;
-use super::super::sweep::{load, store};
-use super::grid::Block;
+use super::grid::{Block, Grid};
 use super::POINTS;
 use crate::ops::Real;
 
@@ -94,13 +94,13 @@ impl<E: Real> Multiply<'_, E> {
     #[inline(always)]
     fn run<S: Simd, const P: usize, const Q: usize>(self, simd: S) {
         let (grid, width) = (self.block.grid, self.tiling.width);
-        let [rows_in, rows_out] = self.block.rows();
         let (inputs, pitch) = (grid.inputs, self.tiling.tiles * width);
+        let [plane_in, plane_out] = [self.block.plane_in(), self.block.plane_out(pitch)];
         let panel = grid.depth * inputs * width;
         assert!(self.block.pitch.is_multiple_of(P));
         for point in 0..POINTS {
-            let x = &self.x[point * rows_in * inputs..][..rows_in * inputs];
-            let y = &mut self.y[point * rows_out * pitch..][..rows_out * pitch];
+            let x = &self.x[point * plane_in..][..plane_in];
+            let y = &mut self.y[point * plane_out..][..plane_out];
             for tile in 0..self.tiling.tiles {
                 let panel = &self.kernels[(tile * POINTS + point) * panel..][..panel];
                 for (i, piece) in pieces(grid.depth, inputs).enumerate() {
@@ -110,7 +110,7 @@ impl<E: Real> Multiply<'_, E> {
                         let last = piece.taps.end.min(grid.from[0] + grid.padding[0] - z);
                         for column in (0..self.block.pitch).step_by(P) {
                             let row = z * self.block.pitch + column;
-                            let work = Work { inputs, panel, x, rows: piece.rows.clone() };
+                            let work = Work { grid, panel, x, rows: piece.rows.clone() };
                             let from =
                                 |tap| (z + tap - grid.padding[0]) * self.block.pitch + column;
                             let to = &mut y[row * pitch + tile * width..];
@@ -125,7 +125,7 @@ impl<E: Real> Multiply<'_, E> {
 
 /// What the tiles of a piece have in common.
 struct Work<'a, E> {
-    inputs: usize,
+    grid: &'a Grid,
     panel: &'a [E],
     x: &'a [E],
     rows: Range<usize>,
@@ -144,6 +144,7 @@ impl<E: Real> Work<'_, E> {
         onto: bool,
     ) {
         let width = Q * size_of::<E::Of<S>>() / size_of::<E>();
+        let (inputs, row) = (self.grid.inputs, self.grid.pitch);
         let mut sums = [[E::splat(simd, E::zero()); Q]; P];
         if onto {
             for p in 0..P {
@@ -151,16 +152,16 @@ impl<E: Real> Work<'_, E> {
             }
         }
         for tap in taps {
-            let at = from(tap) * self.inputs;
+            let at = from(tap) * row;
             // What the inner loop relies on.
-            assert!(at + P * self.inputs <= self.x.len() && self.rows.end <= self.inputs);
-            let weights = &self.panel[(tap * self.inputs + self.rows.start) * width..];
+            assert!(at + P * row <= self.x.len() && self.rows.end <= row);
+            let weights = &self.panel[(tap * inputs + self.rows.start) * width..];
             let weights = &E::split::<S>(weights).0[..self.rows.len() * Q];
             for (k, weights) in weights.chunks_exact(Q).enumerate() {
                 let at = at + self.rows.start + k;
                 for p in 0..P {
-                    // SAFETY: the row of each of P positions has `inputs` numbers, as was checked.
-                    let x = unsafe { *self.x.get_unchecked(at + p * self.inputs) };
+                    // SAFETY: the rows of all P positions lie in `x`, as was checked.
+                    let x = unsafe { *self.x.get_unchecked(at + p * row) };
                     let x = E::splat(simd, x);
                     for q in 0..Q {
                         sums[p][q] = E::fma(simd, x, weights[q], sums[p][q]);
@@ -179,11 +180,12 @@ impl<E: Real> AddProducts<'_, E> {
     #[inline(always)]
     fn run<S: Simd, const R: usize, const Q: usize>(self, simd: S) {
         let (grid, width) = (self.block.grid, self.tiling.width);
-        let ([rows_in, rows_out], inputs) = (self.block.rows(), grid.inputs);
+        let (inputs, plane_in) = (grid.inputs, self.block.plane_in());
+        let plane_out = self.block.plane_out(width);
         let mut at = [0; TOGETHER];
         for point in 0..POINTS {
-            let x = &self.x[point * rows_in * inputs..][..rows_in * inputs];
-            let slopes = &self.slopes[point * rows_out * width..][..rows_out * width];
+            let x = &self.x[point * plane_in..][..plane_in];
+            let slopes = &self.slopes[point * plane_out..][..plane_out];
             let sums = &mut self.sums[point * grid.depth * inputs * width..];
             for tap in 0..grid.depth {
                 let sums = &mut sums[tap * inputs * width..][..inputs * width];
@@ -195,7 +197,7 @@ impl<E: Real> AddProducts<'_, E> {
                 for from in (first..last).step_by(TOGETHER) {
                     let here = last.min(from + TOGETHER) - from;
                     for (i, at) in at[..here].iter_mut().enumerate() {
-                        *at = shift(from + i) * inputs;
+                        *at = shift(from + i) * grid.pitch;
                         assert!(*at + inputs <= x.len());
                     }
                     let slopes = &E::split::<S>(&slopes[from * width..]).0[..here * Q];

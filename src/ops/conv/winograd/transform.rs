@@ -2,8 +2,8 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::super::memory::{get, load, put, store};
 use super::super::panels::Tiling;
-use super::super::sweep::{load, store};
 use super::grid::Block;
 use super::POINTS;
 use crate::ops::Real;
@@ -45,28 +45,6 @@ pub(super) struct Gather<'a, E> {
     pub(super) slope: Option<E>,
 }
 
-/// As many numbers as a register holds, or the rest.
-#[inline(always)]
-fn get<E: Real, S: Simd>(simd: S, v: &[E]) -> E::Of<S> {
-    let lanes = size_of::<E::Of<S>>() / size_of::<E>();
-    if v.len() >= lanes {
-        let [v] = load(&v[..lanes]);
-        v
-    } else {
-        E::load_rest(simd, v)
-    }
-}
-
-#[inline(always)]
-fn put<E: Real, S: Simd>(simd: S, to: &mut [E], v: E::Of<S>) {
-    let lanes = size_of::<E::Of<S>>() / size_of::<E>();
-    if to.len() >= lanes {
-        store([v], &mut to[..lanes]);
-    } else {
-        E::store_rest(simd, to, v);
-    }
-}
-
 /// Bᵀ d along one axis.
 #[inline(always)]
 fn inputs<E: Real, S: Simd>(simd: S, d: [E::Of<S>; 4]) -> [E::Of<S>; 4] {
@@ -100,12 +78,12 @@ impl<E: Real> WithSimd for Scatter<'_, E> {
     fn with_simd<S: Simd>(self, simd: S) {
         let (grid, channels) = (self.block.grid, self.block.grid.inputs);
         let lanes = size_of::<E::Of<S>>() / size_of::<E>();
-        let plane = self.block.rows()[0] * channels;
+        let plane = self.block.plane_in();
         assert_eq!(self.to.len(), POINTS * plane);
         let [_, height, width] = grid.from;
         for z in 0..grid.from[0] {
             for column in 0..self.block.pitch {
-                let to = (z * self.block.pitch + column) * channels;
+                let to = (z * self.block.pitch + column) * grid.pitch;
                 if column >= self.block.count {
                     (0..POINTS).for_each(|p| self.to[p * plane + to..][..channels].fill(E::zero()));
                     continue;
@@ -192,7 +170,7 @@ impl<E: Real> Slopes<'_, E> {
     #[expect(clippy::needless_range_loop, reason = "registers by constant indices")]
     fn run<S: Simd, const M: usize>(self, simd: S) {
         let lanes = size_of::<E::Of<S>>() / size_of::<E>();
-        let plane = self.block.rows()[1] * self.width;
+        let plane = self.block.plane_out(self.width);
         assert_eq!(self.to.len(), POINTS * plane);
         for z in 0..self.block.grid.to[0] {
             for column in 0..self.block.pitch {
@@ -239,7 +217,7 @@ impl<E: Real> Gather<'_, E> {
     fn run<S: Simd, const M: usize>(self, simd: S) {
         let (grid, lanes) = (self.block.grid, size_of::<E::Of<S>>() / size_of::<E>());
         let (channels, pitch) = (grid.outputs, self.tiling.tiles * self.tiling.width);
-        let plane = self.block.rows()[1] * pitch;
+        let plane = self.block.plane_out(pitch);
         for z in 0..grid.to[0] {
             for column in 0..self.block.count {
                 let from = (z * self.block.pitch + column) * pitch;
