@@ -13,20 +13,20 @@ use proptest::test_runner::TestCaseResult;
 
 use crate::hostile::{clouds, config, tau, Clouds};
 
-fn quiet() -> ProptestConfig {
+pub fn quiet() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
-fn of<E: Real>(v: &[f64]) -> Vec<E> {
+pub fn of<E: Real>(v: &[f64]) -> Vec<E> {
     v.iter().map(|v| E::of(*v)).collect()
 }
 
-fn finite<E: Real>(v: &[E]) -> bool {
+pub fn finite<E: Real>(v: &[E]) -> bool {
     v.iter().all(|v| v.is_finite())
 }
 
 /// Errors of the input, with a message.
-fn typed(error: &Error) -> TestCaseResult {
+pub fn typed(error: &Error) -> TestCaseResult {
     let known = matches!(
         error,
         Error::NonFinite { .. } | Error::InvalidConfig { .. } | Error::Shape { .. }
