@@ -161,6 +161,3 @@ where
     println!("results in {}", folder.display());
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;
