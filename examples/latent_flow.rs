@@ -192,37 +192,3 @@ fn between<const N: usize, const I: usize>(
     println!("{} latents moved, in {}", images.len() / N, path.display());
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Latents of 16 numbers that are shifted by 3: so are their images, roughly, and in their units.
-    #[test]
-    fn latents_are_moved_to_the_target() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, key: Key, shift: f32| {
-            let values: Vec<f32> =
-                key.normal(200 * 16).iter().map(|z| 10.0 * (z + shift)).collect();
-            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            let shape = vec![200, 4, 4];
-            let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &bytes);
-            let file = safetensors::serialize([("latents", view.unwrap())], None).unwrap();
-            std::fs::write(folder.path().join(name), file).unwrap();
-        };
-        write("a.safetensors", Key::new(1), 0.0);
-        write("b.safetensors", Key::new(2), 3.0);
-        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        let (a, b, out) = (at("a.safetensors"), at("b.safetensors"), at("out"));
-        let flags = ["latent_flow", "--source", &a, "--target", &b, "--out", &out];
-        let more = ["--steps", "60", "--batch", "64", "--rate", "3e-3"];
-        carry_out(&Arguments::parse_from(flags.iter().chain(&more))).unwrap();
-        let images = weights::read(&folder.path().join("out/images.safetensors")).unwrap();
-        assert_eq!(images[0].shape, [200, 16]);
-        let mean = images[0].values.iter().map(|v| f64::from(*v)).sum::<f64>() / 3200.0;
-        assert!((mean - 30.0).abs() < 8.0, "{mean}");
-        let missing = ["--source-name", "x"];
-        let said = carry_out(&Arguments::parse_from(flags.iter().chain(&missing))).unwrap_err();
-        assert!(said.to_string().contains("latents"), "{said}");
-    }
-}

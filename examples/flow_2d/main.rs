@@ -118,25 +118,3 @@ fn carry_out(arguments: &Arguments) -> anyhow::Result<()> {
     println!("results in {}", arguments.out.display());
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finished_runs_are_skipped_and_couplings_differ() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().to_str().unwrap();
-        let flags = ["flow_2d", "--quick", "--coupling", "exact,independent,unbalanced"];
-        let run = || carry_out(&Arguments::parse_from(flags.into_iter().chain(["--out", out])));
-        run().unwrap();
-        let table = std::fs::read_to_string(folder.path().join("runs.csv")).unwrap();
-        assert_eq!(table.lines().count(), 4);
-        run().unwrap();
-        assert_eq!(std::fs::read_to_string(folder.path().join("runs.csv")).unwrap(), table);
-        assert!(measure("moon").is_err());
-        let other = ["--points", "64", "--out", out];
-        let refused = carry_out(&Arguments::parse_from(flags.into_iter().chain(other)));
-        assert!(refused.unwrap_err().to_string().contains("other settings"));
-    }
-}

@@ -171,6 +171,3 @@ where
     println!("results in {}", folder.display());
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,8 +29,6 @@ mod run;
 mod scores;
 #[path = "../emnist_translation/settings.rs"]
 mod settings;
-#[cfg(test)]
-mod tests;
 #[path = "../emnist_translation/training.rs"]
 mod training;
 

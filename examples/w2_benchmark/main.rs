@@ -26,8 +26,6 @@ mod results;
 mod solver;
 mod solvers;
 mod start;
-#[cfg(test)]
-mod tests;
 
 use anyhow::ensure;
 use brenier::plot::Report;

@@ -43,7 +43,12 @@ impl<E: DeviceReal> Resident<'_, E> {
             let form = if self.cost == STORED { Form::Stored } else { Form::Online };
             let Progress { iterations, status, .. } = progress[p];
             let solution = Solution { status, form, iterations, ..solution };
-            solutions.push(solution.judged::<E>(config.tolerance()));
+            let solution = solution.judged::<E>(config.tolerance());
+            solutions.push(if solution.is_coarse::<E>() {
+                solution.in_digits(problem, config.tolerance())?
+            } else {
+                solution
+            });
         }
         Ok(solutions)
     }

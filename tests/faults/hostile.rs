@@ -66,6 +66,14 @@ pub fn clouds() -> impl Strategy<Value = Clouds> {
     })
 }
 
+/// Two lists of one to seven points, and their dimension.
+pub fn points() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, usize)> {
+    (1..8usize, 1..6usize, 0..3u32).prop_flat_map(|(n, d, wild)| {
+        let vector = || proptest::collection::vec(number(wild), n * d);
+        (vector(), vector(), Just(d))
+    })
+}
+
 pub fn tau() -> impl Strategy<Value = Relaxation> {
     let odd = select(vec![0.0, -1.0, 2.0, f64::NAN, 1e-300]);
     prop_oneof![

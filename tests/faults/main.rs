@@ -9,6 +9,7 @@ mod common;
 mod disk;
 mod files;
 mod hostile;
+mod iterations;
 mod killed;
 mod run;
 mod solvers;

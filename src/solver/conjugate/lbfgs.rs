@@ -87,7 +87,8 @@ impl<E: Real> Search<E> {
             * E::epsilon().double()
             * (value.double().abs() + (value.double() - objective).abs());
         let bound = self.point.value + ARMIJO * self.length * self.slope + rounding;
-        let lower = objective <= bound && residual.iter().all(|r| r.is_finite());
+        let finite = objective.is_finite() && residual.iter().all(|r| r.is_finite());
+        let lower = finite && objective <= bound;
         if !lower {
             self.trials += 1;
             self.length *= shrink;

@@ -22,8 +22,8 @@ use crate::ops::Real;
 /// Source: arXiv:2210.12153, section 4; Nocedal and Wright, Numerical Optimization, algorithm 7.4.
 ///
 /// # Errors
-/// [`Error::Shape`] if the lengths do not fit, [`Error::NonFinite`] if a coordinate is not finite or f
-/// is not at the start, [`Error::InvalidConfig`] if the configuration is out of range.
+/// [`Error::Shape`] if the lengths do not fit, [`Error::NonFinite`] if a coordinate is not finite, or
+/// f, its slope or f(x) − ⟨x, y⟩ is not at the start, [`Error::InvalidConfig`] if the configuration is out of range.
 ///
 /// ```
 /// use brenier::solver::{conjugates, ConjugateConfig};
@@ -85,6 +85,8 @@ pub fn conjugates<E: Real>(
             point
         })
         .collect();
+    let objectives: Vec<f64> = points.iter().map(|p| p.value).collect();
+    finite("f(x) − ⟨x, y⟩ of the function to conjugate, point", 1, &objectives)?;
     let open = settle(points, &mut found, config, |p| p);
     match config.method {
         ConjugateMethod::Lbfgs { .. } => lbfgs::iterate(evaluate, open, &mut found, config)?,

@@ -47,8 +47,11 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// How the worst of the iterations ended.
+    /// How the worst of the iterations ended; [`Status::Diverged`] too where the value is not finite.
     pub fn status(&self) -> Status {
+        if !self.value.is_finite() {
+            return Status::Diverged;
+        }
         let own = [Some(&self.source), self.target.as_ref()].into_iter().flatten();
         own.map(|s| s.status).fold(self.cross.status, |worst, s| match (worst, s) {
             (Status::Diverged, _) | (_, Status::Diverged) => Status::Diverged,

@@ -121,7 +121,8 @@ impl<'a, E: Real, F: FnMut(&[usize], &[f64], &[E], &mut [E])> Batch<'a, E, F> {
         let (length, index) = (self.groups[i].length, self.groups[i].index);
         let place = index * self.width..(index + 1) * self.width;
         while let Some(&wanted) = self.times.get(self.groups[i].next) {
-            if (wanted - time) * length > 0.0 {
+            // Not a product of differences, which could underflow.
+            if (wanted - time) * length.signum() > 0.0 {
                 break;
             }
             let state = &mut states[self.groups[i].next][place.clone()];

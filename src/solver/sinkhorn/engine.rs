@@ -164,7 +164,8 @@ impl<'a, E: Real> Engine<'a, E> {
             let p = E::of(phi - offset);
             side.potential[i] = p;
             side.absolute[i] = E::of(p.double() + offset);
-            side.scale[i] = E::of((phi - offset - p.double()).exp2());
+            // Finite also where the rounding of p is an exponent out of range.
+            side.scale[i] = E::of((phi - offset - p.double()).exp2()).min(E::max_value());
             side.product[i] = side.weight[i] * side.scale[i];
         }
     }

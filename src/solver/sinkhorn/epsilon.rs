@@ -109,17 +109,24 @@ fn statistics<E: Real>(problem: &Discrete<'_, E>) -> Result<Statistics> {
         let (from, to) = (k * block, (k * block + block).min(n));
         let mut costs = Scratch::new((to - from) * m);
         tiles.exponents(from, &vec![E::zero(); to - from], &zero, &mut costs);
-        let mut sums = [0.0, 0.0, 0.0];
+        let mut sums = [0.0; 4];
         for (row, rho) in costs.chunks_exact(m).zip(&tiles.offsets[0][from..to]) {
             for (kappa, sigma) in row.iter().zip(&tiles.offsets[1]) {
                 let c = rho + sigma - kappa.double();
-                sums = [sums[0] + c, sums[1] + c * c, f64::max(sums[2], c.abs())];
+                let terms = rho.abs() + sigma.abs() + kappa.double().abs();
+                let largest = [f64::max(sums[2], c.abs()), f64::max(sums[3], terms)];
+                sums = [sums[0] + c, sums[1] + c * c, largest[0], largest[1]];
             }
         }
         sums
     });
-    let [sum, squares, largest] =
-        parts.iter().fold([0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2].max(b[2])]);
+    let [sum, squares, largest, terms] = parts.iter().fold([0.0; 4], |a, b| {
+        [a[0] + b[0], a[1] + b[1], f64::max(a[2], b[2]), f64::max(a[3], b[3])]
+    });
+    if sum.is_finite() && largest <= E::epsilon().double() * terms {
+        // Costs that are the rounding of what cancels in them, such as those of points that coincide.
+        return Ok(Statistics { mean: 0.0, deviation: 0.0, largest: 0.0 });
+    }
     Statistics::new([sum, squares, largest], n as f64 * m as f64)
 }
 

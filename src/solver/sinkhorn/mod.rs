@@ -3,6 +3,7 @@
 mod batch;
 mod config;
 mod cost;
+mod digits;
 mod engine;
 mod entropic_map;
 mod epsilon;

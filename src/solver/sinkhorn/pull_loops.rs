@@ -5,10 +5,10 @@ use crate::ops::simd::vectorised;
 use crate::ops::Real;
 
 vectorised! {
-    /// out = z k w.
+    /// out = z k w; 0 without weight, whatever the kernel.
     pub(super) fn scale<E: Real>(k: &[E], w: &[E], z: E, out: &mut [E]) {
         for ((out, k), w) in out.iter_mut().zip(k).zip(w) {
-            *out = z * *k * *w;
+            *out = if *w > E::zero() { z * *k * *w } else { E::zero() };
         }
     }
 }

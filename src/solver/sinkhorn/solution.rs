@@ -29,7 +29,9 @@ pub enum Status {
     Converged,
     /// The limit was reached before the tolerance.
     IterationLimit,
-    /// Potentials, errors, costs or the mass of the plan are not finite in the number type.
+    /// Potentials, errors, costs or the mass of the plan are not finite in the number type; or C / ε is
+    /// beyond its digits, some 10⁶ in single and 10¹⁴ in double precision, and the plan that it makes of
+    /// the potentials does not have the marginals.
     Diverged,
 }
 
@@ -94,7 +96,7 @@ impl Solution {
                 what: "the marginal error".into(),
                 value: self.marginal_error,
                 step: None,
-                remedy: "scale the costs or raise epsilon",
+                remedy: "raise epsilon, scale the costs, or compute in double precision",
             }),
         }
     }

@@ -35,7 +35,8 @@ const CACHED: usize = 24 << 20;
 /// different mass, total masses whose products the number type cannot hold, or ε relative to a mean that
 /// is not positive; [`Error::Shape`](crate::Error::Shape) or
 /// [`Error::NonFinite`](crate::Error::NonFinite) for a start that does not fit or is not finite, and for
-/// costs that overflow when divided by ε. Not converging is a [`Status`].
+/// costs that overflow when divided by ε. Not converging is a [`Status`], and so are costs that divided by ε
+/// are beyond the digits of the number type.
 ///
 /// # Sources
 /// Cuturi, arXiv:1306.0895; absorption: Schmitzer, arXiv:1610.06519, algorithm 2; relaxed marginals:
@@ -71,15 +72,15 @@ pub fn sinkhorn<E: Real>(
     let most = problem.relaxation.iter().fold(0.0, |m: f64, r| m.max(relief(r.tau())));
     let rounding = E::epsilon().double() * most;
     let wide = size_of::<E>() == size_of::<f64>();
-    let solution = on_pool(|| {
+    on_pool(|| {
         let epsilon = resolve(config.epsilon, problem)?;
-        if !wide && rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
-            solve(config, &problem.widened(), epsilon, start)
+        let solution = if !wide && rounding > 0.1 * config.tolerance().unwrap_or(1e-3) {
+            solve(config, &problem.widened(), epsilon, start)?
         } else {
-            solve(config, problem, epsilon, start)
-        }
-    });
-    Ok(solution?.judged::<E>(config.tolerance()))
+            solve(config, problem, epsilon, start)?
+        };
+        solution.judged::<E>(config.tolerance()).in_digits(problem, config.tolerance())
+    })
 }
 
 fn solve<E: Real>(

@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{Form, SinkhornConfig, Stop};
+use super::digits;
 use super::engine::{relief, Engine, BLOCK};
+use super::plan::Plan;
 use super::products;
 use super::pull::Pull;
 use super::solution::{Potentials, Status};
@@ -78,13 +80,21 @@ pub(crate) fn symmetric<E: Real>(
         };
         if done || iterations >= config.limit() {
             let f: Vec<f64> = potential.iter().map(|p| p * unit).collect();
-            let status = match done {
-                _ if !(error.is_finite() && f.iter().all(|f| f.is_finite())) => Status::Diverged,
-                true => Status::Converged,
-                false => Status::IterationLimit,
-            };
             let dual_cost = dual(problem, epsilon, &f, &sums);
-            let marginal_error = error;
+            let finite = [error, dual_cost].iter().chain(&f).all(|v| v.is_finite());
+            let mut marginal_error = error;
+            let mut status = match (finite, done) {
+                (false, _) => Status::Diverged,
+                (true, true) => Status::Converged,
+                (true, false) => Status::IterationLimit,
+            };
+            if finite {
+                let both = Potentials { f: f.clone(), g: f.clone() };
+                if let Some(rounded) = Plan::new(problem, &both, epsilon)?.rounded_error() {
+                    status = digits::status(status, rounded, config.tolerance());
+                    marginal_error = rounded;
+                }
+            }
             let slopes = if pulled { pull(&mut engine, problem, mass)? } else { Vec::new() };
             let found =
                 SelfTransport { potential: f, iterations, marginal_error, status, dual_cost };

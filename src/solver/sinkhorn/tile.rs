@@ -149,6 +149,24 @@ impl<'a, E: Real> Tiles<'a, E> {
         }
     }
 
+    /// A bound of the products that an exponent is the sum of, which may cancel; 0 for costs whose terms
+    /// have one sign.
+    pub(super) fn largest_product(&self) -> f64 {
+        let longest = |rows: &[E], d: usize| {
+            let squares =
+                rows.chunks_exact(d).map(|row| row.iter().map(|v| v.double().powi(2)).sum());
+            squares.fold(0.0, f64::max).sqrt()
+        };
+        match self.kind {
+            Kind::MatrixProduct => longest(&self.x, self.d) * longest(&self.y, self.d),
+            // The targets are by coordinate.
+            Kind::Product => {
+                longest(&self.x, self.d) * longest(&self.y, 1) * (self.d as f64).sqrt()
+            }
+            Kind::Square | Kind::Root | Kind::Values => 0.0,
+        }
+    }
+
     /// Writes exponents of the rows from `from` on, as many as `p` has numbers.
     pub(super) fn exponents(&self, from: usize, p: &[E], q: &[E], out: &mut [E]) {
         self.sums(from, p.len(), 0..q.len(), out);

@@ -1,11 +1,14 @@
 //! Runs from end to end on a few images that are made on the fly.
 
 use std::path::Path;
+use std::process::Command;
 
 use brenier::data::{ImageShape, Images};
 use brenier::plot::ImageGrid;
+use brenier::prelude::*;
 
-use super::*;
+use crate::pairs::Pair;
+use crate::program::{example, pixels, printed};
 
 /// An IDX file of bytes.
 fn write_idx(path: &Path, axes: &[u32], bytes: &[u8]) {
@@ -15,32 +18,32 @@ fn write_idx(path: &Path, axes: &[u32], bytes: &[u8]) {
     std::fs::write(path, file).unwrap();
 }
 
-fn run_quickly(more: &[&str], data: &Path, out: &Path) {
-    let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
-    let given = ["x", "--quick", "--steps", "2", "--batch", "2", "--data", data, "--out", out];
-    let a = Arguments::parse_from(given.iter().chain(more));
-    train::<3072, Critic, Map>(&a, SMALL, 32).unwrap();
+fn quickly(data: &Path, out: &Path) -> Command {
+    let mut program = example("image_translation");
+    program.args(["--quick", "--steps", "2", "--batch", "2", "--data"]).arg(data);
+    program.arg("--out").arg(out);
+    program
 }
 
 #[test]
 fn shoes_become_bags_from_idx_files() {
     let folder = tempfile::tempdir().unwrap();
     for part in ["train", "t10k"] {
-        let bytes: Vec<u8> = Key::new(1).indices(8 * 784, 256).iter().map(|v| *v as u8).collect();
         let at = |kind: &str| folder.path().join(format!("{part}-{kind}-ubyte"));
-        write_idx(&at("images-idx3"), &[8, 28, 28], &bytes);
+        write_idx(&at("images-idx3"), &[8, 28, 28], &pixels(Key::new(1), 8 * 784));
         write_idx(&at("labels-idx1"), &[8], &[5, 8, 7, 8, 9, 8, 0, 1]);
     }
     let pair = Pair::clothes(folder.path(), 32).unwrap();
     assert_eq!(pair.train.each_ref().map(Images::len), [3, 3]);
     let out = folder.path().join("out");
-    run_quickly(&["clothes"], folder.path(), &out);
+    printed(quickly(folder.path(), &out).arg("clothes"));
     for file in ["checkpoint.bin", "scores.csv", "map.safetensors", "images.png"] {
         assert!(out.join("clothes").join(file).is_file(), "{file}");
     }
     // Without files nothing happens.
-    run_quickly(&["clothes"], &folder.path().join("none"), &folder.path().join("nothing"));
-    assert!(!folder.path().join("nothing").exists());
+    let nothing = folder.path().join("nothing");
+    let said = printed(quickly(&folder.path().join("none"), &nothing).arg("clothes"));
+    assert!(said.starts_with("skipped: ") && !nothing.exists(), "{said}");
 }
 
 #[test]
@@ -49,9 +52,7 @@ fn any_two_folders_and_their_partners() {
     let shape = ImageShape { channels: 3, height: 40, width: 40 };
     for name in ["a", "b"] {
         for i in 0..20 {
-            let bytes =
-                Key::new(i).indices(shape.numbers(), 256).iter().map(|v| *v as u8).collect();
-            let image = Images::new(shape, bytes).unwrap();
+            let image = Images::new(shape, pixels(Key::new(i), shape.numbers())).unwrap();
             let mut grid = ImageGrid::new([("", image)]);
             (grid.scale, grid.gap) = (1, 0);
             grid.write_png(home.path().join(format!("{name}/{i:02}.png"))).unwrap();
@@ -61,9 +62,8 @@ fn any_two_folders_and_their_partners() {
     let out = home.path().join("out");
     let pair = Pair::folders(&a, &b, 32, true).unwrap();
     assert_eq!(pair.train.each_ref().map(Images::len), [10, 8]);
-    assert_eq!(pair.test[0], pair.test[1]);
-    let more = ["folders", a.to_str().unwrap(), b.to_str().unwrap()];
-    run_quickly(&more, home.path(), &out);
+    assert!(pair.paired && pair.test[0] == pair.test[1]);
+    printed(quickly(home.path(), &out).arg("folders").args([&a, &b]));
     assert!(out.join("folders/images.png").is_file());
     assert!(Pair::folders(&a, home.path(), 32, true).is_err());
 }
