@@ -69,7 +69,7 @@ fn a_killed_process_goes_on_to_the_same_bytes() {
     }
     let scores = |folder: &Path| -> Vec<[Value; 3]> {
         let record: Value = serde_json::from_str(&read(folder.join("record.json"))).unwrap();
-        let all = record["report"]["evaluations"].as_array().unwrap();
+        let all = record["evaluations"].as_array().unwrap();
         all.iter().map(|e| ["step", "l2_uvp", "cosine"].map(|name| e[name].clone())).collect()
     };
     assert!(!scores(&resumed).is_empty());
