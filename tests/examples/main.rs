@@ -15,20 +15,20 @@ mod w2_benchmark;
 #[path = "../../examples/images_flow/cifar.rs"]
 mod cifar;
 #[path = "../../examples/image_translation/pairs.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the other parts are for the program")]
 mod pairs;
 #[path = "../../examples/emnist_translation/settings.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the other parts are for the program")]
 mod settings;
 
 // The plan of the benchmark, whose tests are in its file, with what it refers to.
 #[path = "../../examples/w2_benchmark/defaults.rs"]
 mod defaults;
 #[path = "../../examples/w2_benchmark/plan.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the other parts are for the program")]
 mod plan;
 #[path = "../../examples/w2_benchmark/recipe.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the other parts are for the program")]
 mod recipe;
 #[path = "../../examples/w2_benchmark/solver.rs"]
 mod solver;
